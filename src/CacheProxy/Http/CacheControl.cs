@@ -1,0 +1,54 @@
+using Microsoft.Extensions.Primitives;
+
+namespace CacheProxy.Http;
+
+/// <summary>The directives of all Cache-Control lines of one message (RFC 9111 section 5.2; RFC 5861).</summary>
+/// <remarks>
+/// Lifetimes are whole seconds, saturated at 2^31 (section 1.2.2). A directive that is there but unreadable, or stands twice with
+/// different values, is <see cref="TimeSpan.Zero"/>: never fresh, never the default. <c>null</c> means the directive is absent.
+/// </remarks>
+internal readonly record struct CacheControl
+{
+    /// <summary>Whether the message has any Cache-Control line, readable or not.</summary>
+    public bool IsPresent { get; init; }
+
+    public bool NoStore { get; init; }
+
+    /// <summary><c>no-cache</c> without field names.</summary>
+    public bool NoCache { get; init; }
+
+    /// <summary><c>private</c> without field names.</summary>
+    public bool Private { get; init; }
+
+    public bool Public { get; init; }
+
+    public bool MustRevalidate { get; init; }
+
+    public bool ProxyRevalidate { get; init; }
+
+    public bool MustUnderstand { get; init; }
+
+    public bool OnlyIfCached { get; init; }
+
+    /// <summary>The fields of <c>no-cache="a, b"</c>; <c>null</c> when there are none.</summary>
+    public IReadOnlyList<string>? NoCacheFields { get; init; }
+
+    /// <summary>The fields of <c>private="a, b"</c>; <c>null</c> when there are none.</summary>
+    public IReadOnlyList<string>? PrivateFields { get; init; }
+
+    public TimeSpan? MaxAge { get; init; }
+
+    public TimeSpan? SharedMaxAge { get; init; }
+
+    public TimeSpan? StaleWhileRevalidate { get; init; }
+
+    public TimeSpan? StaleIfError { get; init; }
+
+    /// <summary>Request only; <see cref="TimeSpan.MaxValue"/> when the directive has no argument.</summary>
+    public TimeSpan? MaxStale { get; init; }
+
+    /// <summary>Request only.</summary>
+    public TimeSpan? MinFresh { get; init; }
+
+    public static CacheControl Parse(StringValues lines) => throw new NotSupportedException();
+}

@@ -1,0 +1,48 @@
+using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
+
+namespace CacheProxy.Http;
+
+/// <summary>What the cache reads of a request's head, parsed once. Borrowed from the request: not to be kept beyond it.</summary>
+internal readonly struct RequestHead
+{
+    public RequestHead(string method, IDictionary<string, StringValues> fields)
+    {
+        Method = method;
+        Fields = fields;
+        CacheControl = fields.TryGetValue(HeaderNames.CacheControl, out var cacheControl) ? CacheControl.Parse(cacheControl) : default;
+        fields.TryGetValue(HeaderNames.IfNoneMatch, out var ifNoneMatch);
+        IfNoneMatch = ifNoneMatch;
+        fields.TryGetValue(HeaderNames.IfModifiedSince, out var ifModifiedSince);
+        IfModifiedSince = ifModifiedSince;
+        fields.TryGetValue(HeaderNames.Range, out var range);
+        Range = range;
+        fields.TryGetValue(HeaderNames.IfRange, out var ifRange);
+        IfRange = ifRange;
+        HasAuthorization = fields.ContainsKey(HeaderNames.Authorization);
+        HasCookie = fields.ContainsKey(HeaderNames.Cookie);
+        HasOriginPreconditions = fields.ContainsKey(HeaderNames.IfMatch) || fields.ContainsKey(HeaderNames.IfUnmodifiedSince);
+    }
+
+    public string Method { get; }
+
+    /// <summary>All fields as the client sent them, names compared without case.</summary>
+    public IDictionary<string, StringValues> Fields { get; }
+
+    public CacheControl CacheControl { get; }
+
+    public StringValues IfNoneMatch { get; }
+
+    public StringValues IfModifiedSince { get; }
+
+    public StringValues Range { get; }
+
+    public StringValues IfRange { get; }
+
+    public bool HasAuthorization { get; }
+
+    public bool HasCookie { get; }
+
+    /// <summary>If-Match or If-Unmodified-Since, which only the origin may evaluate (RFC 9111 section 4.3.2).</summary>
+    public bool HasOriginPreconditions { get; }
+}
