@@ -1,0 +1,38 @@
+namespace CacheProxy;
+
+/// <summary>
+/// What one route does differently: <c>CacheProxy:Routes:{routeId}</c>, or the route's <c>Metadata</c> with keys <c>Cache.{Property}</c>.
+/// <c>null</c> means as the cache says.
+/// </summary>
+public sealed class RouteCacheOptions
+{
+    /// <summary><c>false</c>: the route's requests all pass. Default <c>true</c>.</summary>
+    public bool? Enabled { get; set; }
+
+    /// <summary>The route's profile.</summary>
+    public CacheProfile? Profile { get; set; }
+
+    /// <summary>Lifetime of a response that says nothing of its own. Default 60 s in OneMinute, 0 in Rfc9111; 0 (not stored) to 365 days.</summary>
+    public TimeSpan? DefaultLifetime { get; set; }
+
+    /// <summary>Nothing older than this is served. Default 60 s in OneMinute, no bound in Rfc9111; 1 s to 365 days.</summary>
+    public TimeSpan? MaxAge { get; set; }
+
+    /// <summary>Lifetime of a 404 or 410 that says nothing of its own. Default 0 (not stored); to 365 days.</summary>
+    public TimeSpan? NegativeLifetime { get; set; }
+
+    /// <summary>How long a stale response with a validator is kept to be validated. Default 0 in OneMinute, 1 h in Rfc9111; 0 to 365 days.</summary>
+    public TimeSpan? Keep { get; set; }
+
+    /// <summary>
+    /// Whether requests with a Cookie may take and be given responses with the default lifetime: <c>true</c> only when the origin does not
+    /// look at cookies. Default <c>false</c>.
+    /// </summary>
+    public bool? DefaultLifetimeWithCookie { get; set; }
+
+    /// <summary>Whether a client's no-cache, no-store, max-age, max-stale and min-fresh count. Default <c>false</c>: a client cannot force load on the origin.</summary>
+    public bool? HonorRequestDirectives { get; set; }
+
+    /// <summary>The largest body that is stored, in bytes. Default and range as <see cref="CacheProxyOptions.MaxBodyBytes"/>.</summary>
+    public long? MaxBodyBytes { get; set; }
+}
