@@ -1,3 +1,4 @@
+using CacheProxy.Http;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
@@ -21,6 +22,12 @@ internal static class ForwardedFields
 
     private static readonly string[] MethodOverrides = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
 
+    private static readonly HashSet<string> Conditions = new(StringComparer.OrdinalIgnoreCase)
+    {
+        HeaderNames.IfNoneMatch, HeaderNames.IfModifiedSince, HeaderNames.IfMatch, HeaderNames.IfUnmodifiedSince, HeaderNames.IfRange,
+        HeaderNames.Range, HeaderNames.Expect, HeaderNames.ContentLength,
+    };
+
     /// <summary>Fields that Connection cannot name away: without them the message would mean something else (RFC 9110 section 7.6.1).</summary>
     private static readonly HashSet<string> EndToEnd = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -41,6 +48,27 @@ internal static class ForwardedFields
         if (isSafe)
             foreach (var name in MethodOverrides)
                 fields.Remove(name);
+    }
+
+    /// <summary>
+    /// The fields of a fetch for the store: a client's own conditions and range are left out, so that the whole comes back; Accept-Encoding
+    /// is forwarded as it is keyed; the validators of a stored response go along.
+    /// </summary>
+    public static Dictionary<string, StringValues> ForFetch(IDictionary<string, StringValues> client, ResponseHead? validating)
+    {
+        var fields = new Dictionary<string, StringValues>(client.Count + 2, StringComparer.OrdinalIgnoreCase);
+        foreach (var (name, value) in client)
+            if (!Conditions.Contains(name))
+                fields[name] = value;
+        Clean(fields, isSafe: true);
+        if (fields.TryGetValue(HeaderNames.AcceptEncoding, out var codings))
+            SetOrRemove(fields, HeaderNames.AcceptEncoding, AcceptEncoding.Normalise(codings));
+        if (validating is not null)
+        {
+            SetOrRemove(fields, HeaderNames.IfNoneMatch, validating.EntityTag);
+            SetOrRemove(fields, HeaderNames.IfModifiedSince, validating[HeaderNames.LastModified]);
+        }
+        return fields;
     }
 
     /// <summary>Removes the fields that Connection names: they are for the next hop alone (RFC 9110 section 7.6.1).</summary>
@@ -64,4 +92,12 @@ internal static class ForwardedFields
     /// <summary>Whether a response's Vary on this field says nothing, because it never reaches the origin as the client sent it.</summary>
     public static bool IsNeverForwarded(string name) =>
         Overrides.Contains(name, StringComparer.OrdinalIgnoreCase) || MethodOverrides.Contains(name, StringComparer.OrdinalIgnoreCase);
+
+    private static void SetOrRemove(Dictionary<string, StringValues> fields, string name, StringValues value)
+    {
+        if (StringValues.IsNullOrEmpty(value))
+            fields.Remove(name);
+        else
+            fields[name] = value;
+    }
 }
