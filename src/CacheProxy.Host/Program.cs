@@ -18,7 +18,7 @@ try
     builder.Services.AddSingleton(TimeProvider.System);
     builder.Services.AddSingleton<Readiness>();
     configuration.AddOptions(builder.Services);
-    builder.Services.AddCacheProxyConfiguration();
+    builder.Services.AddHttpCache();
     builder.Services.AddReverseProxy().LoadFromConfig(configuration.Configuration.GetSection("ReverseProxy"));
     builder.Services.AddDataProtectionOnFirstUse();
     await using var app = builder.Build();
@@ -31,6 +31,7 @@ try
         AccessLog.Use(app);
     app.MapReverseProxy(proxy =>
     {
+        proxy.UseHttpCache();
         proxy.UseSessionAffinity();
         proxy.UseLoadBalancing();
         proxy.UsePassiveHealthChecks();

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using CacheProxy.Http;
 using CacheProxy.Keys;
 using CacheProxy.Pipeline;
@@ -33,7 +32,7 @@ internal sealed class OriginFetch
         _fetcher = fetcher;
         _order = order;
         _flight = flight;
-        _requestFields = new HeaderDictionary(ForwardedFields.ForFetch(client.Request.Headers, order.Validating?.Head));
+        _requestFields = new HeaderDictionary(ForwardedFields.ForFetch(client.Request.Headers, order.Validating is { } stored ? Validation.Conditions(stored.Head) : null));
         _exchange = new OriginExchange(client, _requestFields, this, flight.Cancellation);
         _requestTime = fetcher.Clock.Now;
     }
@@ -108,6 +107,7 @@ internal sealed class OriginFetch
         {
             Head = head,
             Decision = decision,
+            TimeToLive = decision.FreshnessLifetime - _initialAge,
             IsShared = shared,
             ContentLength = head.ContentLength,
             VaryFields = varyFields ?? [],
@@ -194,21 +194,12 @@ internal sealed class OriginFetch
         IReadOnlyList<KeyValuePair<string, StringValues>>? trailers = _exchange.Trailers.Count > 0 ? [.. _exchange.Trailers] : null;
         _flight.Recording.End(failed: !whole, trailers);
         if (_storedHead is { } head && _flight.Recording.ToBody() is { } body && (head.ContentLength ?? body.Length) == body.Length
-            && MakeStored(WithoutUnstored(head), body, trailers, _answer!.Decision) is { } stored)
+            && MakeStored(new ResponseHead(head.StatusCode, head.ReasonPhrase, Validation.StoredFields(head), _responseTime), body, trailers, _answer!.Decision) is { } stored)
             _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime));
         // After storing: who finds no flight any more finds the stored response.
         _fetcher.Coalescer.Remove(_flight);
         _flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
         _flight.Dispose();
-    }
-
-    private ResponseHead WithoutUnstored(ResponseHead head)
-    {
-        var fields = Validation.StoredFields(head);
-        // RFC 9110 section 6.6.1: a recipient that stores a response without Date adds the time of receipt.
-        if (head.Date is null && head[HeaderNames.Date].Count == 0)
-            fields = [.. fields, new(HeaderNames.Date, HttpDate.Format(_fetcher.Time.GetUtcNow()))];
-        return new ResponseHead(head.StatusCode, head.ReasonPhrase, fields, _responseTime);
     }
 
     private StoredResponse? MakeStored(
@@ -225,7 +216,7 @@ internal sealed class OriginFetch
             ResponseTime = _responseTime,
             InitialAge = _initialAge,
             FreshnessLifetime = decision.FreshnessLifetime,
-            LifetimeIsDefault = decision.Reason == StoreReason.DefaultLifetime,
+            RequestWasAuthorized = _requestFields.ContainsKey(HeaderNames.Authorization),
             VaryFields = varyFields,
             VaryValues = Vary.Values(varyFields, _requestFields),
             FillSequence = _flight.FillSequence,

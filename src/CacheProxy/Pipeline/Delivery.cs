@@ -4,6 +4,7 @@ using CacheProxy.Http;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
@@ -101,7 +102,7 @@ internal static class Delivery
         var upstream = headers["Cache-Status"];
         headers["Cache-Status"] = upstream.Count == 0 ? cacheStatus : StringValues.Concat(upstream, cacheStatus);
         if (status == head.StatusCode && head.ReasonPhrase is { } reason)
-            response.HttpContext.Features.GetRequiredFeature<Microsoft.AspNetCore.Http.Features.IHttpResponseFeature>().ReasonPhrase = reason;
+            response.HttpContext.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = reason;
         if (wholeLength is not { } whole || isNotModified || status is StatusCodes.Status204NoContent or < 200)
             return;
         response.ContentLength = selection.Length;

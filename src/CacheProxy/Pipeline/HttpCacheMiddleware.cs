@@ -52,7 +52,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
 
         // (4) The decision.
-        var decision = stored is null ? Reuse.DecideMiss(head, settings.Policy) : Reuse.Decide(head, stored, now, settings.Policy);
+        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, now, settings.Policy);
 
         // (5) The answer.
         switch (decision.Verb)
@@ -127,7 +127,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 // A range of something that is not stored: the origin sends just that.
                 if (head.Range.Count > 0 && !answer.Decision.Store && answer.Head!.StatusCode == StatusCodes.Status200OK)
                     return false;
-                var miss = new Outcome(CacheResult.Miss, reason, answer.Decision.Store, answer.Decision.Reason, collapsed);
+                var miss = new Outcome(
+                    CacheResult.Miss, reason, answer.Decision.Store, answer.Decision.Reason, collapsed, answer.Decision.Store ? answer.TimeToLive : null);
                 core.Metrics.Record(miss);
                 await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, CacheStatusText.Of(miss, answer.Head!.StatusCode));
                 return true;

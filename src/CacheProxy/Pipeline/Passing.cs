@@ -1,4 +1,5 @@
 using CacheProxy.Diagnostics;
+using CacheProxy.Http;
 using CacheProxy.Keys;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
