@@ -3,6 +3,9 @@ using CacheProxy.Admin;
 using CacheProxy.Diagnostics;
 using CacheProxy.Host;
 
+if (HealthProbe.IsAskedFor(args))
+    return await HealthProbe.RunAsync(args);
+
 try
 {
     // 1. Configuration: all of it, checked, before anything else happens.
@@ -17,6 +20,11 @@ try
     builder.AddProxyServer(service.InlineSockets);
     builder.Services.AddSingleton(TimeProvider.System);
     builder.Services.AddSingleton<Readiness>();
+    builder.Services.AddSingleton<PrometheusExporter>();
+    builder.Services.AddSingleton<CacheMetrics>();
+    builder.Services.AddSingleton(service.Admin);
+    builder.Services.AddHostedService<AdminServer>();
+    Telemetry.AddTo(builder.Services);
     configuration.AddOptions(builder.Services);
     builder.Services.AddHttpCache();
     builder.Services.AddReverseProxy().LoadFromConfig(configuration.Configuration.GetSection("ReverseProxy"));

@@ -1,3 +1,4 @@
+using CacheProxy.Diagnostics;
 using CacheProxy.Http;
 using CacheProxy.Keys;
 using CacheProxy.Pipeline;
@@ -42,6 +43,7 @@ internal sealed class OriginFetch
     public async Task RunAsync(RequestDelegate next)
     {
         var whole = false;
+        var started = _fetcher.Metrics.FetchStarted();
         try
         {
             await next(Context);
@@ -63,7 +65,9 @@ internal sealed class OriginFetch
         }
         finally
         {
+            var result = ResultOf(whole); // before the flight is disposed
             End(whole);
+            _fetcher.Metrics.FetchEnded(started, result);
         }
         await _exchange.RunCompletedAsync();
     }
@@ -89,6 +93,12 @@ internal sealed class OriginFetch
 
     /// <summary>The response turned out broken: readers are cut off at once, whatever the pipeline still does.</summary>
     public void Abort() => _flight.Recording.End(failed: true, trailers: null);
+
+    private FetchResult ResultOf(bool whole) =>
+        _answer is { Kind: FlightAnswerKind.Freshened } ? FetchResult.NotModified
+        : _flight.Cancellation.IsCancellationRequested ? FetchResult.Abandoned
+        : whole && Context.Features.Get<IForwarderErrorFeature>() is null ? FetchResult.Complete
+        : FetchResult.Failed;
 
     private void OnResponse(ResponseHead head)
     {
