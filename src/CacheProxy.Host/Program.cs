@@ -1,2 +1,55 @@
-var app = WebApplication.CreateBuilder(args).Build();
-app.Run();
+using CacheProxy;
+using CacheProxy.Admin;
+using CacheProxy.Diagnostics;
+using CacheProxy.Host;
+
+try
+{
+    // 1. Configuration: all of it, checked, before anything else happens.
+    CommandLine.Check(args);
+    var builder = WebApplication.CreateSlimBuilder(args);
+    builder.Configuration.AddCommandLine(args, CommandLine.Switches);
+    using var configuration = AcceptedConfiguration.Read(builder.Configuration);
+    var service = configuration.Service;
+
+    // 2. The parts.
+    builder.AddConsoleLog(service.LogFormat);
+    builder.AddProxyServer(service.InlineSockets);
+    builder.Services.AddSingleton(TimeProvider.System);
+    builder.Services.AddSingleton<Readiness>();
+    configuration.AddOptions(builder.Services);
+    builder.Services.AddCacheProxyConfiguration();
+    builder.Services.AddReverseProxy().LoadFromConfig(configuration.Configuration.GetSection("ReverseProxy"));
+    builder.Services.AddDataProtectionOnFirstUse();
+    await using var app = builder.Build();
+
+    // 3. The way of a request: every path goes to the origin.
+    var draining = app.Services.GetRequiredService<Draining>();
+    app.Use(draining.WatchAsync);
+    ForwardedFields.Use(app, configuration.Cache.TrustedProxies);
+    if (service.AccessLog)
+        AccessLog.Use(app);
+    app.MapReverseProxy(proxy =>
+    {
+        proxy.UseSessionAffinity();
+        proxy.UseLoadBalancing();
+        proxy.UsePassiveHealthChecks();
+    });
+
+    // 4. Run until asked to stop; then drain, and finish what is in flight.
+    var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("CacheProxy.Host");
+    RuntimeVersion.Check(log);
+    configuration.Follow(log);
+    await app.StartAsync();
+    app.Services.GetRequiredService<Readiness>().Started();
+    Log.ProxyListening(log, string.Join(", ", app.Urls));
+    await app.StopRequestedAsync();
+    await draining.DrainAsync(configuration.Service.DrainTime);
+    await app.StopWithinAsync(configuration.Service.ShutdownTimeout, log);
+    return 0;
+}
+catch (Exception failure) when (StartFailure.Explain(failure) is { } explanation)
+{
+    await Console.Error.WriteLineAsync(explanation);
+    return 1;
+}

@@ -6,6 +6,9 @@ namespace CacheProxy;
 /// </summary>
 public sealed class RouteCacheOptions
 {
+    /// <summary>What a key of a route's metadata begins with when it is a cache option.</summary>
+    public const string MetadataPrefix = "Cache.";
+
     /// <summary><c>false</c>: the route's requests all pass. Default <c>true</c>.</summary>
     public bool? Enabled { get; set; }
 

@@ -11,6 +11,7 @@ internal readonly struct RequestHead
         Method = method;
         Fields = fields;
         CacheControl = fields.TryGetValue(HeaderNames.CacheControl, out var cacheControl) ? CacheControl.Parse(cacheControl) : default;
+        IsPragmaNoCache = !CacheControl.IsPresent && fields.TryGetValue(HeaderNames.Pragma, out var pragma) && HasNoCache(pragma);
         fields.TryGetValue(HeaderNames.IfNoneMatch, out var ifNoneMatch);
         IfNoneMatch = ifNoneMatch;
         fields.TryGetValue(HeaderNames.IfModifiedSince, out var ifModifiedSince);
@@ -31,11 +32,16 @@ internal readonly struct RequestHead
 
     public CacheControl CacheControl { get; }
 
+    /// <summary><c>Pragma: no-cache</c> where no Cache-Control speaks (RFC 9111 section 5.4).</summary>
+    public bool IsPragmaNoCache { get; }
+
     public StringValues IfNoneMatch { get; }
 
     public StringValues IfModifiedSince { get; }
 
     public StringValues Range { get; }
+
+    public bool HasRange => Range.Count > 0;
 
     public StringValues IfRange { get; }
 
@@ -45,4 +51,12 @@ internal readonly struct RequestHead
 
     /// <summary>If-Match or If-Unmodified-Since, which only the origin may evaluate (RFC 9111 section 4.3.2).</summary>
     public bool HasOriginPreconditions { get; }
+
+    private static bool HasNoCache(StringValues pragma)
+    {
+        foreach (var member in new FieldList(pragma))
+            if (member.Equals("no-cache", StringComparison.OrdinalIgnoreCase))
+                return true;
+        return false;
+    }
 }

@@ -1,0 +1,69 @@
+using CacheProxy.Admin;
+using CacheProxy.Diagnostics;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+
+namespace CacheProxy.Host;
+
+/// <summary>
+/// The time between being asked to stop and no longer listening: readiness is off, so that load balancers look elsewhere; connections are
+/// still accepted, because they need a while to notice; and each connection ends with its next response, which says so
+/// (<c>Connection: close</c>, on HTTP/2 GOAWAY), so that no client sends a request into a connection that is being closed.
+/// </summary>
+internal sealed class Draining(Readiness readiness, TimeProvider time, ILogger<Draining> log)
+{
+    private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool _isDraining;
+    private int _connections;
+    private Func<object, Task>? _lastLook;
+
+    /// <summary>Counts open connections; a step of each connection.</summary>
+    public async Task TrackAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        Interlocked.Increment(ref _connections);
+        try
+        {
+            await next(connection);
+        }
+        finally
+        {
+            if (Interlocked.Decrement(ref _connections) == 0 && _isDraining)
+                _empty.TrySetResult();
+        }
+    }
+
+    /// <summary>
+    /// Takes a last look at each response as it starts: one whose request came before the signal must say close, too. The list of callbacks
+    /// stays with the connection, so a request allocates nothing for this.
+    /// </summary>
+    public Task WatchAsync(HttpContext context, RequestDelegate next)
+    {
+        context.Response.OnStarting(_lastLook ??= LastLook, context);
+        return next(context);
+    }
+
+    /// <summary>Drains, until <paramref name="limit"/> or until no connection is left.</summary>
+    public async Task DrainAsync(TimeSpan limit)
+    {
+        readiness.Drain();
+        _isDraining = true;
+        var open = Volatile.Read(ref _connections);
+        Log.Draining(log, limit, open);
+        if (open == 0)
+            return;
+        using var timeout = new CancellationTokenSource(limit, time);
+        await _empty.Task.WaitAsync(timeout.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private Task LastLook(object state)
+    {
+        if (!_isDraining)
+            return Task.CompletedTask;
+        var context = (HttpContext)state;
+        if (HttpProtocol.IsHttp11(context.Request.Protocol) || HttpProtocol.IsHttp10(context.Request.Protocol))
+            context.Response.Headers.Connection = "close";
+        else
+            context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+        return Task.CompletedTask;
+    }
+}
