@@ -21,12 +21,11 @@ try
     builder.Services.AddSingleton(TimeProvider.System);
     builder.Services.AddSingleton<Readiness>();
     builder.Services.AddSingleton<PrometheusExporter>();
-    builder.Services.AddSingleton<CacheMetrics>();
     builder.Services.AddSingleton(service.Admin);
     builder.Services.AddHostedService<AdminServer>();
     Telemetry.AddTo(builder.Services);
     configuration.AddOptions(builder.Services);
-    builder.Services.AddCacheProxyConfiguration();
+    builder.Services.AddHttpCache();
     builder.Services.AddReverseProxy().LoadFromConfig(configuration.Configuration.GetSection("ReverseProxy"));
     builder.Services.AddDataProtectionOnFirstUse();
     await using var app = builder.Build();
@@ -34,11 +33,12 @@ try
     // 3. The way of a request: every path goes to the origin.
     var draining = app.Services.GetRequiredService<Draining>();
     app.Use(draining.WatchAsync);
-    ForwardedFields.Use(app, configuration.Cache.TrustedProxies);
+    TrustedProxies.Use(app, configuration.Cache.TrustedProxies);
     if (service.AccessLog)
         AccessLog.Use(app);
     app.MapReverseProxy(proxy =>
     {
+        proxy.UseHttpCache();
         proxy.UseSessionAffinity();
         proxy.UseLoadBalancing();
         proxy.UsePassiveHealthChecks();

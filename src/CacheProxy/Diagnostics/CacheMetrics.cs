@@ -43,7 +43,7 @@ internal sealed class CacheMetrics : IDisposable
     private StoreFigures Store => _store?.Invoke() ?? default;
 
     /// <summary>Counts a request that has been answered. On the path of every hit: nothing is allocated and no listener runs.</summary>
-    public void Record(in Outcome outcome, long bodyBytes)
+    public void Record(in Outcome outcome, long bodyBytes = 0)
     {
         _outcomes.Add(outcome, bodyBytes);
         if (outcome.StoreReason is { } reason)

@@ -6,6 +6,7 @@ namespace CacheProxy.Http;
 /// <remarks>
 /// Lifetimes are whole seconds, saturated at 2^31 (section 1.2.2). A directive that is there but unreadable, or stands twice with
 /// different values, is <see cref="TimeSpan.Zero"/>: never fresh, never the default. <c>null</c> means the directive is absent.
+/// A quote that is never closed may hide anything behind it, so it counts as <see cref="NoStore"/>.
 /// </remarks>
 internal readonly record struct CacheControl
 {
@@ -50,5 +51,15 @@ internal readonly record struct CacheControl
     /// <summary>Request only.</summary>
     public TimeSpan? MinFresh { get; init; }
 
-    public static CacheControl Parse(StringValues lines) => throw new NotSupportedException();
+    public static CacheControl Parse(StringValues lines)
+    {
+        if (lines.Count == 0)
+            return default;
+
+        var reader = default(CacheControlReader);
+        var members = new FieldList(lines);
+        while (members.MoveNext())
+            reader.Read(members.Current);
+        return reader.Result(members.IsBroken);
+    }
 }

@@ -1,4 +1,6 @@
+using System.Globalization;
 using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
 
 namespace CacheProxy.Http;
 
@@ -6,6 +8,7 @@ namespace CacheProxy.Http;
 internal sealed class ResponseHead
 {
     private readonly KeyValuePair<string, StringValues>[] _fields;
+    private readonly CacheControl _cacheControl;
 
     /// <param name="statusCode">The final status code.</param>
     /// <param name="reasonPhrase">The reason phrase of HTTP/1.1; <c>null</c> means the standard one.</param>
@@ -16,7 +19,19 @@ internal sealed class ResponseHead
         StatusCode = statusCode;
         ReasonPhrase = reasonPhrase;
         _fields = fields;
-        throw new NotSupportedException();
+        ReceivedAt = now;
+        _cacheControl = CacheControl.Parse(this[HeaderNames.CacheControl]);
+        Date = SingleDate(this[HeaderNames.Date]);
+        Age = FirstAge(this[HeaderNames.Age]);
+        var expires = this[HeaderNames.Expires];
+        HasExpires = expires.Count > 0;
+        Expires = SingleDate(expires);
+        LastModified = SingleDate(this[HeaderNames.LastModified]);
+        EntityTag = Single(this[HeaderNames.ETag]) is { } tag && Http.EntityTag.IsValid(tag) ? tag : null;
+        ContentLength = SingleLength(this[HeaderNames.ContentLength]);
+        HasSetCookie = this[HeaderNames.SetCookie].Count > 0 || this["Set-Cookie2"].Count > 0;
+        HasPragma = this[HeaderNames.Pragma].Count > 0;
+        Vary = this[HeaderNames.Vary];
     }
 
     public int StatusCode { get; }
@@ -25,9 +40,12 @@ internal sealed class ResponseHead
 
     public ReadOnlySpan<KeyValuePair<string, StringValues>> Fields => _fields;
 
-    public CacheControl CacheControl { get; }
+    public ref readonly CacheControl CacheControl => ref _cacheControl;
 
-    /// <summary>The Date field; <c>null</c> when absent or unreadable.</summary>
+    /// <summary>The time of receipt; stands in for a Date that is absent or unreadable.</summary>
+    public DateTimeOffset ReceivedAt { get; }
+
+    /// <summary>The Date field; <c>null</c> when absent, unreadable, or there more than once with different values.</summary>
     public DateTimeOffset? Date { get; }
 
     /// <summary>The first member of Age; <see cref="TimeSpan.Zero"/> when absent or unreadable (RFC 9111 section 5.1).</summary>
@@ -35,7 +53,7 @@ internal sealed class ResponseHead
 
     public bool HasExpires { get; }
 
-    /// <summary>The Expires field; <c>null</c> when absent or unreadable: see <see cref="HasExpires"/>.</summary>
+    /// <summary>The Expires field; <c>null</c> when absent, unreadable, or there more than once with different values: see <see cref="HasExpires"/>.</summary>
     public DateTimeOffset? Expires { get; }
 
     public DateTimeOffset? LastModified { get; }
@@ -58,10 +76,42 @@ internal sealed class ResponseHead
     {
         get
         {
+            var lines = StringValues.Empty;
             foreach (var field in _fields)
                 if (string.Equals(field.Key, name, StringComparison.OrdinalIgnoreCase))
-                    return field.Value;
-            return default;
+                    lines = StringValues.Concat(lines, field.Value);
+            return lines;
         }
+    }
+
+    /// <summary>The value of a field that has one: of several lines, all must be the same.</summary>
+    private static string? Single(StringValues lines)
+    {
+        for (var i = 1; i < lines.Count; i++)
+            if (lines[i] != lines[0])
+                return null;
+        return lines.Count > 0 ? lines[0] : null;
+    }
+
+    private DateTimeOffset? SingleDate(StringValues lines) => HttpDate.Parse(Single(lines), ReceivedAt);
+
+    /// <summary>RFC 9111 section 5.1: the first member; an unreadable one is ignored.</summary>
+    private static TimeSpan FirstAge(StringValues lines)
+    {
+        var members = new FieldList(lines);
+        return members.MoveNext() && DeltaSeconds.TryParse(members.Current, out var age) ? age : TimeSpan.Zero;
+    }
+
+    /// <summary>RFC 9110 section 8.6: repeated equal values are one value, others are an error.</summary>
+    private static long? SingleLength(StringValues lines)
+    {
+        long? length = null;
+        foreach (var member in new FieldList(lines))
+        {
+            if (!long.TryParse(member, NumberStyles.None, CultureInfo.InvariantCulture, out var value) || (length ?? value) != value)
+                return null;
+            length = value;
+        }
+        return length;
     }
 }

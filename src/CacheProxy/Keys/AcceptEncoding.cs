@@ -1,3 +1,4 @@
+using CacheProxy.Http;
 using Microsoft.Extensions.Primitives;
 
 namespace CacheProxy.Keys;
@@ -5,9 +6,70 @@ namespace CacheProxy.Keys;
 /// <summary>Reduces Accept-Encoding to the codings that origins know, for what is forwarded and for the key alike.</summary>
 internal static class AcceptEncoding
 {
+    private static readonly string[] Known = ["br", "deflate", "gzip", "zstd"];
+
+    /// <summary>The text of every set of known codings; the bits are the places in <see cref="Known"/>.</summary>
+    private static readonly string[] Texts = [.. Enumerable.Range(0, 1 << Known.Length).Select(TextOf)];
+
     /// <summary>
     /// <c>br, gzip</c> and the like: the known codings (br, deflate, gzip, zstd) that are accepted, sorted; an empty value when none is.
     /// Weights other than 0 and 1, <c>*</c> and a refused identity say more than a set can: then the text comes back as it is, trimmed.
     /// </summary>
-    public static StringValues Normalise(StringValues lines) => throw new NotSupportedException();
+    /// <remarks>
+    /// Unknown codings and unreadable members are dropped: what a stranger makes up must not make variants. A coding that is both
+    /// accepted and refused is refused.
+    /// </remarks>
+    public static StringValues Normalise(StringValues lines)
+    {
+        var (accepted, refused) = (0, 0);
+        foreach (var member in new FieldList(lines))
+        {
+            var semicolon = member.IndexOf(';');
+            var coding = semicolon < 0 ? member : member[..semicolon].TrimEnd(FieldList.Whitespace);
+            var weight = semicolon < 0 ? 1000 : Weight(member[(semicolon + 1)..]);
+            var place = IndexOf(coding);
+
+            if (coding is "*" || (IsIdentity(coding) && weight is >= 0 and < 1000) || (place >= 0 && weight is > 0 and < 1000))
+                return AsItIs(lines);
+            if (place >= 0 && weight == 1000)
+                accepted |= 1 << place;
+            else if (place >= 0 && weight == 0)
+                refused |= 1 << place;
+        }
+        var known = accepted & ~refused;
+        return known == 0 ? StringValues.Empty : Texts[known];
+    }
+
+    private static bool IsIdentity(ReadOnlySpan<char> coding) => coding.Equals("identity", StringComparison.OrdinalIgnoreCase);
+
+    private static int IndexOf(ReadOnlySpan<char> coding)
+    {
+        for (var place = 0; place < Known.Length; place++)
+            if (coding.Equals(Known[place], StringComparison.OrdinalIgnoreCase))
+                return place;
+        // RFC 9110 section 8.4.1.3: the same as gzip.
+        return coding.Equals("x-gzip", StringComparison.OrdinalIgnoreCase) ? Array.IndexOf(Known, "gzip") : -1;
+    }
+
+    /// <summary>A weight in thousandths (RFC 9110 section 12.4.2); -1 when unreadable.</summary>
+    private static int Weight(ReadOnlySpan<char> parameter)
+    {
+        parameter = parameter.Trim(FieldList.Whitespace);
+        if (parameter is not ['q' or 'Q', '=', '0' or '1', .. var rest] || rest.Length > 4 || (rest.Length > 0 && rest[0] != '.'))
+            return -1;
+
+        var weight = (parameter[2] - '0') * 1000;
+        for (var i = 1; i < rest.Length; i++)
+        {
+            if (!char.IsAsciiDigit(rest[i]))
+                return -1;
+            weight += (rest[i] - '0') * (i == 1 ? 100 : i == 2 ? 10 : 1);
+        }
+        return weight <= 1000 ? weight : -1;
+    }
+
+    private static StringValues AsItIs(StringValues lines) =>
+        lines.Count == 1 ? lines[0]?.Trim(' ', '\t') : string.Join(", ", lines.Select(line => line?.Trim(' ', '\t')));
+
+    private static string TextOf(int codings) => string.Join(", ", Known.Where((_, place) => (codings & (1 << place)) != 0));
 }

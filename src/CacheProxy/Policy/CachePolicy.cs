@@ -18,7 +18,13 @@ internal sealed record CachePolicy
     /// <summary>How long a stale response with a validator is kept to be validated.</summary>
     public required TimeSpan Keep { get; init; }
 
-    /// <summary>Whether a response may take the default lifetime though its request had a Cookie.</summary>
+    /// <summary>
+    /// How long a stale response without stale-if-error of its own may stand in for an error of the origin (RFC 9111 section 4.2.4);
+    /// zero for not at all. s-maxage, must-revalidate, proxy-revalidate and no-cache forbid it.
+    /// </summary>
+    public TimeSpan DefaultStaleIfError { get; init; }
+
+    /// <summary>Whether a lifetime that the origin did not give (default or heuristic) may apply to requests with a Cookie.</summary>
     public bool DefaultLifetimeWithCookie { get; init; }
 
     /// <summary>Whether no-cache, no-store, max-age, max-stale and min-fresh of a request count. only-if-cached always does.</summary>

@@ -1,4 +1,5 @@
 using CacheProxy.Http;
+using Microsoft.Extensions.Primitives;
 
 namespace CacheProxy.Policy;
 
@@ -9,7 +10,54 @@ internal static class Preconditions
     /// The whole, a single satisfiable range, 304 or 416. Conditions come before the range, If-None-Match before
     /// If-Modified-Since; anything unreadable is ignored. Only a 200 has ranges and 304s here.
     /// </summary>
-    public static Selection Evaluate(in RequestHead request, ResponseHead stored, long bodyLength) => throw new NotSupportedException();
+    /// <remarks>If-Match and If-Unmodified-Since are the origin's to evaluate (<see cref="RequestHead.HasOriginPreconditions"/>).</remarks>
+    public static Selection Evaluate(in RequestHead request, ResponseHead stored, long bodyLength)
+    {
+        var whole = new Selection(stored.StatusCode, 0, bodyLength);
+        if (stored.StatusCode != 200)
+            return whole;
+
+        // RFC 9110 section 13.2.2, steps 3 and 4.
+        var isNotModified = request.IfNoneMatch.Count > 0
+            ? EntityTag.ListNames(request.IfNoneMatch, stored.EntityTag)
+            : request.IfModifiedSince.Count > 0 && !IsModifiedSince(request.IfModifiedSince, stored);
+        if (isNotModified)
+            return new Selection(304, 0, 0);
+
+        // Step 5. Only GET has ranges (section 14.2).
+        if (!request.HasRange || request.Method != "GET" || !MayRange(request.IfRange, stored))
+            return whole;
+        var range = ByteRange.Parse(request.Range, bodyLength);
+        return range.Kind switch
+        {
+            ByteRangeKind.Satisfiable => new Selection(206, range.Offset, range.Length),
+            ByteRangeKind.Unsatisfiable => new Selection(416, 0, 0),
+            _ => whole,
+        };
+    }
+
+    /// <summary>RFC 9111 section 4.3.2: against Last-Modified, else Date, else the time of receipt.</summary>
+    private static bool IsModifiedSince(StringValues ifModifiedSince, ResponseHead stored)
+    {
+        if (ifModifiedSince.Count != 1 || HttpDate.Parse(ifModifiedSince[0], stored.ReceivedAt) is not { } since)
+            return true;
+        return (stored.LastModified ?? stored.Date ?? stored.ReceivedAt) > since;
+    }
+
+    /// <summary>RFC 9110 section 13.1.5: without If-Range, or when it names exactly the stored response by a strong validator.</summary>
+    private static bool MayRange(StringValues ifRange, ResponseHead stored)
+    {
+        if (ifRange.Count == 0)
+            return true;
+        var validator = ifRange.Count == 1 ? ifRange[0].AsSpan().Trim(FieldList.Whitespace) : default;
+        if (EntityTag.IsValid(validator))
+            return stored.EntityTag is { } tag && EntityTag.StrongEquals(validator, tag);
+
+        // Section 8.8.2.2: a date is strong when the origin's clock had moved on since the last change.
+        return HttpDate.Parse(validator, stored.ReceivedAt) is { } date
+            && stored.LastModified == date
+            && stored.Date - stored.LastModified >= TimeSpan.FromSeconds(1);
+    }
 }
 
 /// <param name="StatusCode">The status code to answer with: the stored one, 206, 304 or 416.</param>

@@ -38,6 +38,21 @@ internal sealed class StoredResponse
     /// <summary>The request had Authorization, so reuse rests on what RFC 9111 section 3.5 allows.</summary>
     public bool RequestWasAuthorized { get; init; }
 
+    /// <summary>Bytes this takes in memory, estimated: text, body and the objects around them.</summary>
+    public long Size
+    {
+        get
+        {
+            const int objects = 400, perField = 64;
+            var size = objects + Body.Length;
+            foreach (var (name, value) in Head.Fields)
+                size += perField + 2L * (name.Length + value.ToString().Length);
+            foreach (var value in VaryValues)
+                size += perField + 2L * (value?.Length ?? 0);
+            return size;
+        }
+    }
+
     /// <summary>current_age of RFC 9111 section 4.2.3.</summary>
     public TimeSpan AgeAt(DateTimeOffset now)
     {

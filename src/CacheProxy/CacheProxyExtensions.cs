@@ -1,0 +1,36 @@
+using CacheProxy.Diagnostics;
+using CacheProxy.Fetching;
+using CacheProxy.Pipeline;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Yarp.ReverseProxy.Transforms.Builder;
+
+namespace CacheProxy;
+
+/// <summary>Puts the cache into an application that uses YARP.</summary>
+public static class CacheProxyExtensions
+{
+    /// <summary>
+    /// Adds the cache's services. YARP's own come from <c>AddReverseProxy()</c>; options are taken from <see cref="CacheProxyOptions"/>.
+    /// </summary>
+    public static IServiceCollection AddHttpCache(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddCacheProxyConfiguration();
+        services.TryAddSingleton<CacheMetrics>();
+        services.TryAddSingleton<CacheCore>();
+        services.AddSingleton<ITransformProvider, ForwardingTransforms>();
+        return services;
+    }
+
+    /// <summary>
+    /// Answers from the cache: the first step of YARP's pipeline, before affinity and load balancing, which a hit does not need:
+    /// <c>app.MapReverseProxy(proxy => { proxy.UseHttpCache(); proxy.UseSessionAffinity(); proxy.UseLoadBalancing(); proxy.UsePassiveHealthChecks(); })</c>.
+    /// </summary>
+    public static IReverseProxyApplicationBuilder UseHttpCache(this IReverseProxyApplicationBuilder proxy)
+    {
+        proxy.UseMiddleware<HttpCacheMiddleware>(proxy.ApplicationServices.GetRequiredService<CacheCore>());
+        return proxy;
+    }
+}

@@ -1,0 +1,62 @@
+using CacheProxy.Invalidation;
+
+namespace CacheProxy.Fetching;
+
+/// <summary>
+/// The flights under way by key, so that any number of clients make one fetch; and which keys turned out not to be shareable, so that
+/// nobody waits for those.
+/// </summary>
+/// <remarks>The lock guards the dictionary. The memory of uncacheable keys is a fixed number of slots, each replaced whole.</remarks>
+internal sealed class Coalescer(Marks marks, TimeSpan uncacheableMemory)
+{
+    private const int Slots = 4096;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Flight> _flights = new(StringComparer.Ordinal);
+    private readonly Uncacheable?[] _uncacheable = new Uncacheable?[Slots];
+
+    /// <summary>How many fetches are under way.</summary>
+    public int Count
+    {
+        get { lock (_lock) return _flights.Count; }
+    }
+
+    /// <summary>
+    /// Boards the flight of that key, or begins one. A flight that an invalidation has overtaken is left to those who are on it: a request
+    /// that came after the invalidation must not see what was read before it.
+    /// </summary>
+    /// <returns>The flight, the caller's reader, and whether the caller is to run the fetch.</returns>
+    public (Flight Flight, RecordingReader Reader, bool Leads) JoinOrLead(string key, int slot, Func<string, int, long, Flight> begin)
+    {
+        lock (_lock)
+        {
+            if (_flights.TryGetValue(key, out var flight) && !marks.Hides(slot, flight.FillSequence) && flight.TryBoard() is { } reader)
+                return (flight, reader, false);
+            var mine = begin(key, slot, marks.Current);
+            _flights[key] = mine;
+            return (mine, mine.TryBoard()!, true);
+        }
+    }
+
+    /// <summary>Nobody may board any more.</summary>
+    public void Remove(Flight flight)
+    {
+        lock (_lock)
+            if (_flights.TryGetValue(flight.Key, out var current) && ReferenceEquals(current, flight))
+                _flights.Remove(flight.Key);
+    }
+
+    /// <summary>Whether the last fetch of that key, not long ago, came back with something that cannot be shared.</summary>
+    public bool IsUncacheable(string key, DateTimeOffset now) =>
+        Volatile.Read(ref SlotOf(key)) is { } known && known.Key == key && now < known.Until;
+
+    public void RememberUncacheable(string key, DateTimeOffset now)
+    {
+        if (uncacheableMemory > TimeSpan.Zero)
+            Volatile.Write(ref SlotOf(key), new Uncacheable(key, now + uncacheableMemory));
+    }
+
+    private ref Uncacheable? SlotOf(string key) => ref _uncacheable[string.GetHashCode(key) & (Slots - 1)];
+
+    private sealed record Uncacheable(string Key, DateTimeOffset Until);
+}

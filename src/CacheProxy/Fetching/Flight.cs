@@ -1,0 +1,153 @@
+using CacheProxy.Http;
+using CacheProxy.Policy;
+using CacheProxy.Storage;
+
+namespace CacheProxy.Fetching;
+
+/// <summary>
+/// One fetch that any number of requests wait for and read from. It belongs to none of them: it ends when it is done, or when nobody is
+/// left and finishing is not worth it.
+/// </summary>
+/// <remarks>The lock guards the count of passengers, the flags and the orders to cancel.</remarks>
+internal sealed class Flight : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly TaskCompletionSource<FlightAnswer> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _cancellation;
+    private readonly FlightLimits _limits;
+    private int _passengers;
+    private bool _isBackground;
+    private bool _ended;
+
+    public Flight(string key, int slot, long fillSequence, FlightLimits limits, RecordingLimits recordingLimits)
+    {
+        Key = key;
+        Slot = slot;
+        FillSequence = fillSequence;
+        Recording = new Recording(recordingLimits);
+        _limits = limits;
+        _cancellation = new CancellationTokenSource(Timeout.InfiniteTimeSpan, limits.Time);
+    }
+
+    /// <summary>What it is found by among the flights: the cache key, and what else divides those who may share.</summary>
+    public string Key { get; }
+
+    /// <summary>The slot of the cache key's mark.</summary>
+    public int Slot { get; }
+
+    /// <summary>The place in the order of invalidations before it began.</summary>
+    public long FillSequence { get; }
+
+    public Recording Recording { get; }
+
+    /// <summary>Known when the origin's head is, or when there will be none.</summary>
+    public Task<FlightAnswer> Answer => _answer.Task;
+
+    public CancellationToken Cancellation => _cancellation.Token;
+
+    /// <summary>Comes aboard; <c>null</c> when it is too late.</summary>
+    public RecordingReader? TryBoard()
+    {
+        lock (_lock)
+        {
+            if (_cancellation.IsCancellationRequested || Recording.TryJoin() is not { } reader)
+                return null;
+            if (_passengers++ == 0 && !_ended)
+                _cancellation.CancelAfter(Timeout.InfiniteTimeSpan);
+            return reader;
+        }
+    }
+
+    /// <summary>Leaves. The last one to leave decides whether the fetch is worth finishing.</summary>
+    public void Leave(RecordingReader reader)
+    {
+        Recording.Leave(reader);
+        lock (_lock)
+        {
+            if (--_passengers > 0 || _isBackground || _ended)
+                return;
+            // Never at once: cancelling runs the callbacks of the fetch, and those are not to run under this lock.
+            _cancellation.CancelAfter(IsWorthFinishing() ? _limits.FinishTime : TimeSpan.Zero);
+        }
+    }
+
+    /// <summary>Goes on without passengers: a refresh behind a stale answer.</summary>
+    public void RunInBackground()
+    {
+        lock (_lock)
+            _isBackground = true;
+    }
+
+    /// <summary>The fetch is over; who is still aboard reads on.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+            _ended = true;
+        _cancellation.Dispose();
+    }
+
+    public void Publish(FlightAnswer answer) => _answer.TrySetResult(answer);
+
+    /// <summary>Before the head the origin has done its work for an answer worth having; after it, what may be stored and is nearly here is finished.</summary>
+    private bool IsWorthFinishing()
+    {
+        if (_limits.FinishTime <= TimeSpan.Zero)
+            return false;
+        if (!_answer.Task.IsCompletedSuccessfully)
+            return true;
+        var answer = _answer.Task.Result;
+        return answer.Kind != FlightAnswerKind.Recorded
+            || (answer.Decision.Store && Recording.IsKept
+                && (answer.ContentLength is not { } length || length - Recording.Length <= _limits.FinishBytes));
+    }
+}
+
+/// <param name="FinishBytes">A fetch that nobody waits for goes on when at most this much is left.</param>
+/// <param name="FinishTime">For at most this long.</param>
+/// <param name="Time">The clock of that.</param>
+internal sealed record FlightLimits(long FinishBytes, TimeSpan FinishTime, TimeProvider Time);
+
+internal enum FlightAnswerKind
+{
+    /// <summary>The origin's response, in the recording.</summary>
+    Recorded,
+
+    /// <summary>The origin confirmed the stored response (304).</summary>
+    Freshened,
+
+    /// <summary>The origin failed, and the stored response may stand in.</summary>
+    StaleOnError,
+
+    /// <summary>Nothing to share: each goes to the origin by itself.</summary>
+    Alone,
+
+    /// <summary>The fetch broke before a head.</summary>
+    Failed,
+}
+
+/// <summary>What a fetch came to, as soon as the head is known.</summary>
+internal sealed record FlightAnswer(FlightAnswerKind Kind)
+{
+    /// <summary>The origin's head as it goes to clients, for <see cref="FlightAnswerKind.Recorded"/>.</summary>
+    public ResponseHead? Head { get; init; }
+
+    /// <summary>What the store says of it.</summary>
+    public StoreDecision Decision { get; init; }
+
+    /// <summary>Freshness left at receipt.</summary>
+    public TimeSpan TimeToLive { get; init; }
+
+    /// <summary>May go to those who did not lead, if they select it.</summary>
+    public bool IsShared { get; init; }
+
+    /// <summary>The length of the body to come; <c>null</c> when unknown.</summary>
+    public long? ContentLength { get; init; }
+
+    /// <summary>For whom it is: see <see cref="StoredResponse.VaryFields"/>.</summary>
+    public string[] VaryFields { get; init; } = [];
+
+    public string?[] VaryValues { get; init; } = [];
+
+    /// <summary>The response to answer from, for <see cref="FlightAnswerKind.Freshened"/> and <see cref="FlightAnswerKind.StaleOnError"/>.</summary>
+    public StoredResponse? Stored { get; init; }
+}

@@ -1,0 +1,221 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Primitives;
+using Yarp.ReverseProxy.Model;
+
+namespace CacheProxy.Fetching;
+
+/// <summary>
+/// An <see cref="HttpContext"/> of its own for one fetch: the rest of YARP's pipeline runs on it as on any client's, and what it writes
+/// goes to an <see cref="OriginFetch"/>. It copies what it needs, so it outlives the request that began it.
+/// </summary>
+/// <remarks>
+/// The framework's default response feature cannot be used: its HasStarted is always false, so that YARP would turn a body that breaks off
+/// into a 502 on a response that has long been handed on. Upgrade, reset, request timeout and session features are absent on purpose.
+/// </remarks>
+[SuppressMessage("Reliability", "CA1001", Justification = "The body stream holds nothing that needs to be disposed.")]
+internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFeature, IHttpResponseTrailersFeature,
+    IHttpRequestLifetimeFeature, IHttpRequestBodyDetectionFeature
+{
+    // What Kestrel refuses to write would be stored, and be an error on every hit. Obs-text (RFC 9110 section 5.5) is allowed.
+    private static readonly SearchValues<char> RefusedInValues = SearchValues.Create(
+        [.. Enumerable.Range(0, 32).Where(c => c != '\t').Select(c => (char)c), '\u007f']);
+
+    private readonly OriginFetch _fetch;
+    private readonly CancellationToken _cancellation;
+    private readonly ExchangeBody _body;
+    private readonly DefaultHttpContext _context;
+    private List<(Func<object, Task> Callback, object State)>? _onStarting;
+    private List<(Func<object, Task> Callback, object State)>? _onCompleted;
+    private PipeWriter? _writer;
+
+    public OriginExchange(HttpContext client, HeaderDictionary requestFields, OriginFetch fetch, CancellationToken cancellation)
+    {
+        _fetch = fetch;
+        _cancellation = cancellation;
+        _body = new ExchangeBody(this);
+        var features = new FeatureCollection(12);
+        features.Set<IHttpRequestFeature>(RequestOf(client, requestFields));
+        features.Set<IHttpRequestBodyDetectionFeature>(this);
+        features.Set<IHttpResponseFeature>(this);
+        features.Set<IHttpResponseBodyFeature>(this);
+        features.Set<IHttpResponseTrailersFeature>(this);
+        features.Set<IHttpRequestLifetimeFeature>(this);
+        features.Set<IHttpConnectionFeature>(ConnectionOf(client.Connection));
+        features.Set<IReverseProxyFeature>(ProxyFeatureOf(client));
+        features.Set<IRouteValuesFeature>(new RouteValuesFeature { RouteValues = new(client.Request.RouteValues) });
+        features.Set<IHttpRequestIdentifierFeature>(new HttpRequestIdentifierFeature { TraceIdentifier = client.TraceIdentifier });
+        features.Set(client.Features.Get<IEndpointFeature>());
+        _context = new DefaultHttpContext(features)
+        {
+            ServiceScopeFactory = client.RequestServices.GetRequiredService<IServiceScopeFactory>(),
+        };
+    }
+
+    public HttpContext Context => _context;
+
+    /// <summary>Something aborted the response: it is not whole.</summary>
+    public bool IsAborted { get; private set; }
+
+    public int StatusCode { get; set; } = StatusCodes.Status200OK;
+
+    public string? ReasonPhrase { get; set; }
+
+    public IHeaderDictionary Headers { get; set; } = new HeaderDictionary();
+
+    public bool HasStarted { get; private set; }
+
+    public IHeaderDictionary Trailers { get; set; } = new HeaderDictionary();
+
+    public Stream Stream => _body;
+
+    // Asked by the obsolete member of the response feature.
+    Stream IHttpResponseFeature.Body { get => _body; set => throw new NotSupportedException(); }
+
+    public PipeWriter Writer => _writer ??= PipeWriter.Create(_body, new StreamPipeWriterOptions(leaveOpen: true));
+
+    public bool CanHaveBody => false;
+
+    public CancellationToken RequestAborted { get => _cancellation; set => throw new NotSupportedException(); }
+
+    public void Abort()
+    {
+        IsAborted = true;
+        _fetch.Abort();
+    }
+
+    public void OnStarting(Func<object, Task> callback, object state) => (_onStarting ??= []).Add((callback, state));
+
+    public void OnCompleted(Func<object, Task> callback, object state) => (_onCompleted ??= []).Add((callback, state));
+
+    public void DisableBuffering()
+    {
+    }
+
+    /// <summary>Publishes the head.</summary>
+    /// <exception cref="InvalidOperationException">A field value that cannot be sent on.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken = default)
+    {
+        if (HasStarted)
+            return;
+        if (_onStarting is { } callbacks)
+        {
+            _onStarting = null;
+            for (var i = callbacks.Count - 1; i >= 0; i--)
+                await callbacks[i].Callback(callbacks[i].State);
+        }
+        foreach (var (name, values) in Headers)
+            foreach (var value in values)
+                if (value.AsSpan().ContainsAny(RefusedInValues))
+                    throw new InvalidOperationException($"The origin's field {name} has a control character.");
+        HasStarted = true;
+        _fetch.OnHead(StatusCode, ReasonPhrase, Headers);
+    }
+
+    public async Task CompleteAsync()
+    {
+        await StartAsync(_cancellation);
+        if (_writer is not null)
+            await _writer.CompleteAsync();
+    }
+
+    public async Task SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken = default)
+    {
+        await StartAsync(cancellationToken);
+        await SendFileFallback.SendFileAsync(_body, path, offset, count, cancellationToken);
+    }
+
+    /// <summary>Runs what asked to be run at the end, the disposal of the exchange's own services among it.</summary>
+    public async Task RunCompletedAsync()
+    {
+        if (_onCompleted is not { } callbacks)
+            return;
+        for (var i = callbacks.Count - 1; i >= 0; i--)
+            await callbacks[i].Callback(callbacks[i].State);
+    }
+
+    private static HttpRequestFeature RequestOf(HttpContext client, HeaderDictionary fields)
+    {
+        var request = client.Features.GetRequiredFeature<IHttpRequestFeature>();
+        return new HttpRequestFeature
+        {
+            Protocol = request.Protocol,
+            Scheme = request.Scheme,
+            Method = request.Method,
+            PathBase = request.PathBase,
+            Path = request.Path,
+            QueryString = request.QueryString,
+            RawTarget = request.RawTarget,
+            Headers = fields,
+            Body = Stream.Null,
+        };
+    }
+
+    // Kestrel's own objects serve the connection's next request, so their values are copied.
+    private static HttpConnectionFeature ConnectionOf(ConnectionInfo client) => new()
+    {
+        ConnectionId = client.Id,
+        LocalIpAddress = client.LocalIpAddress,
+        LocalPort = client.LocalPort,
+        RemoteIpAddress = client.RemoteIpAddress,
+        RemotePort = client.RemotePort,
+    };
+
+    // Affinity would put one client's cookie on a response that is shared, so the exchange's cluster has none.
+    private static ReverseProxyFeature ProxyFeatureOf(HttpContext client)
+    {
+        var feature = client.GetReverseProxyFeature();
+        return new ReverseProxyFeature
+        {
+            Route = feature.Route,
+            Cluster = ClusterWithoutAffinity.Of(feature.Cluster),
+            AllDestinations = feature.AllDestinations,
+            AvailableDestinations = feature.AvailableDestinations,
+        };
+    }
+
+    private sealed class ExchangeBody(OriginExchange exchange) : Stream
+    {
+        public override bool CanRead => false;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (exchange.HasStarted)
+                return exchange._fetch.OnBodyAsync(buffer, cancellationToken);
+            return StartAndWriteAsync(buffer, cancellationToken);
+        }
+
+        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override Task FlushAsync(CancellationToken cancellationToken) => exchange.StartAsync(cancellationToken);
+
+        public override void Flush() => throw new NotSupportedException();
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        private async ValueTask StartAndWriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
+        {
+            await exchange.StartAsync(cancellationToken);
+            await exchange._fetch.OnBodyAsync(buffer, cancellationToken);
+        }
+    }
+}

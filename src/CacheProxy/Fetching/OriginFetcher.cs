@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using CacheProxy.Storage;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace CacheProxy.Fetching;
+
+/// <summary>Starts fetches, and holds what they all need.</summary>
+internal sealed class OriginFetcher(
+    ResponseStore store,
+    Coalescer coalescer,
+    CacheClock clock,
+    TimeProvider time,
+    string[] credentialFields,
+    IHttpContextAccessor? accessor,
+    ILogger<OriginFetcher> logger)
+{
+    private static readonly ActivitySource Activities = new("CacheProxy");
+
+    // Without the first client's AsyncLocals: its logging scopes and its HttpContext end long before the fetch may.
+    private readonly ExecutionContext _clean = ExecutionContext.Capture()!;
+
+    public ResponseStore Store => store;
+
+    public Coalescer Coalescer => coalescer;
+
+    public CacheClock Clock => clock;
+
+    public TimeProvider Time => time;
+
+    public string[] CredentialFields => credentialFields;
+
+    /// <summary>
+    /// Begins a fetch on behalf of whoever is aboard the flight. Everything that is needed of the client's context is copied before this
+    /// returns; the fetch runs on this thread until it first waits.
+    /// </summary>
+    public void Start(HttpContext client, RequestDelegate next, Flight flight, FetchOrder order)
+    {
+        var launch = new Launch(this, new OriginFetch(this, order, flight, client), next, Activity.Current);
+        ExecutionContext.Run(_clean, static state => _ = ((Launch)state!).RunAsync(), launch);
+    }
+
+    public void OnBroken(Exception exception) => Diagnostics.Log.FetchBroken(logger, exception);
+
+    private sealed record Launch(OriginFetcher Fetcher, OriginFetch Fetch, RequestDelegate Next, Activity? Parent)
+    {
+        public async Task RunAsync()
+        {
+            Fetcher.SetAccessor(Fetch.Context);
+            using var activity = StartActivity();
+            await Fetch.RunAsync(Next);
+        }
+
+        /// <summary>The fetch is part of the trace of the client that began it, and what the origin sees is its child.</summary>
+        private Activity? StartActivity()
+        {
+            if (Parent is null)
+                return null;
+            if (Activities.StartActivity("CacheProxy.Fetch", ActivityKind.Internal, Parent.Context) is { } recorded)
+                return recorded;
+            // Nobody records our source; the trace id must go to the origin all the same.
+            var unrecorded = new Activity("CacheProxy.Fetch");
+            unrecorded.SetParentId(Parent.TraceId, Parent.SpanId, Parent.ActivityTraceFlags);
+            unrecorded.TraceStateString = Parent.TraceStateString;
+            return unrecorded.Start();
+        }
+    }
+
+    private void SetAccessor(HttpContext context)
+    {
+        if (accessor is not null)
+            accessor.HttpContext = context;
+    }
+}

@@ -1,0 +1,300 @@
+using Microsoft.Extensions.Primitives;
+
+namespace CacheProxy.Fetching;
+
+/// <summary>
+/// A response's body while it arrives: one writer, any number of readers, each at its own place.
+/// </summary>
+/// <remarks>
+/// A recording is either <em>kept</em> or <em>windowed</em>. Kept: it is to be stored, so the writer never waits, and who joins late starts
+/// at the beginning. Windowed: it will not be stored (or outgrew the limit); its beginning is let go, nobody may join any more, and the
+/// writer is at most <see cref="Window"/> ahead of the slowest reader. A reader that holds others back for longer than the grace, in sum,
+/// is cut. The lock guards all fields and the readers' places; nothing is awaited or called back under it.
+/// </remarks>
+internal sealed class Recording(RecordingLimits limits)
+{
+    private const int Window = 1 << 20;
+    private const int SegmentSize = 64 << 10; // below the large object heap
+
+    private readonly Lock _lock = new();
+    private readonly List<RecordingReader> _readers = [];
+    private Segment? _first = new([]);
+    private Segment? _last;
+    private long _length;
+    private long _reserved;
+    private long? _expected;
+    private bool _ended;
+    private bool _failed;
+    private TaskCompletionSource? _arrived;
+    private TaskCompletionSource? _room;
+
+    /// <summary>Whether the recording is (still) to be stored, and may be joined.</summary>
+    public bool IsKept
+    {
+        get { lock (_lock) return _first is not null; }
+    }
+
+    /// <summary>Bytes written so far.</summary>
+    public long Length
+    {
+        get { lock (_lock) return _length; }
+    }
+
+    /// <summary>The trailer section, known when the recording has ended; <c>null</c> when there is none.</summary>
+    public IReadOnlyList<KeyValuePair<string, StringValues>>? Trailers { get; private set; }
+
+    /// <summary>A reader at the beginning; <c>null</c> when that has been let go.</summary>
+    public RecordingReader? TryJoin()
+    {
+        lock (_lock)
+        {
+            if (_first is null)
+                return null;
+            var reader = new RecordingReader(this, _first);
+            _readers.Add(reader);
+            return reader;
+        }
+    }
+
+    /// <summary>Says how long the body will be, if that is known, so that segments fit.</summary>
+    public void Expect(long? length)
+    {
+        lock (_lock)
+            _expected = length;
+    }
+
+    /// <summary>Lets the beginning go: from now on the writer waits for its readers.</summary>
+    public void StopKeeping()
+    {
+        lock (_lock)
+            StopKeeping_NeedsLock();
+    }
+
+    /// <summary>Copies bytes in; waits for room when windowed.</summary>
+    public ValueTask AppendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    {
+        lock (_lock)
+        {
+            if (_first is not null && (_length + bytes.Length > limits.MaxBodyBytes || !Reserve_NeedsLock(bytes.Length)))
+                StopKeeping_NeedsLock();
+            CopyIn_NeedsLock(bytes.Span);
+            Signal_NeedsLock(ref _arrived);
+            if (_first is not null || Laggards_NeedsLock() == 0)
+                return default;
+        }
+        return WaitForRoomAsync(cancellation);
+    }
+
+    /// <summary>Ends the recording: whole, with the trailers there were, or failed.</summary>
+    public void End(bool failed, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers)
+    {
+        lock (_lock)
+        {
+            if (_ended)
+                return;
+            _ended = true;
+            _failed = failed;
+            Trailers = trailers;
+            Release_NeedsLock();
+            Signal_NeedsLock(ref _arrived);
+        }
+    }
+
+    /// <summary>The recorded bytes, when the recording was kept and has ended whole; <c>null</c> otherwise.</summary>
+    public Storage.Body? ToBody()
+    {
+        lock (_lock)
+        {
+            if (_first is null || !_ended || _failed)
+                return null;
+            if (_length == 0)
+                return Storage.Body.Empty;
+            var segments = new List<ReadOnlyMemory<byte>>();
+            for (var segment = _first; segment is not null; segment = segment.Next)
+            {
+                if (segment.Filled == 0)
+                    continue;
+                // A segment that is not full gives its slack back; readers still on it keep the old array until they leave.
+                var exact = segment.Filled == segment.Bytes.Length ? segment.Bytes : segment.Bytes.AsSpan(0, segment.Filled).ToArray();
+                segments.Add(exact);
+            }
+            return new Storage.Body([.. segments], _length);
+        }
+    }
+
+    internal async ValueTask<ReadOnlyMemory<byte>> ReadAsync(RecordingReader reader, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            Task arrived;
+            lock (_lock)
+            {
+                if (Take_NeedsLock(reader) is { Length: > 0 } piece)
+                    return piece;
+                if (_ended || reader.IsCut)
+                {
+                    reader.EndedWhole = _ended && !_failed && !reader.IsCut;
+                    return default;
+                }
+                _arrived ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                arrived = _arrived.Task;
+            }
+            await arrived.WaitAsync(cancellation);
+        }
+    }
+
+    /// <returns>How many readers are left.</returns>
+    internal int Leave(RecordingReader reader)
+    {
+        lock (_lock)
+        {
+            _readers.Remove(reader);
+            Signal_NeedsLock(ref _room);
+            return _readers.Count;
+        }
+    }
+
+    private ReadOnlyMemory<byte> Take_NeedsLock(RecordingReader reader)
+    {
+        while (reader.Offset == reader.Segment.Filled && reader.Segment.Next is { } next)
+        {
+            reader.Segment = next;
+            reader.Offset = 0;
+        }
+        var piece = reader.Segment.Bytes.AsMemory(reader.Offset, reader.Segment.Filled - reader.Offset);
+        reader.Offset += piece.Length;
+        reader.Position += piece.Length;
+        if (piece.Length > 0)
+            Signal_NeedsLock(ref _room);
+        return piece;
+    }
+
+    private void CopyIn_NeedsLock(ReadOnlySpan<byte> bytes)
+    {
+        _last ??= _first!;
+        while (bytes.Length > 0)
+        {
+            var space = _last.Bytes.Length - _last.Filled;
+            if (space == 0)
+            {
+                _last.Next = new Segment(GC.AllocateUninitializedArray<byte>(NextSegmentSize_NeedsLock(bytes.Length)));
+                _last = _last.Next;
+                continue;
+            }
+            var count = Math.Min(space, bytes.Length);
+            bytes[..count].CopyTo(_last.Bytes.AsSpan(_last.Filled));
+            _last.Filled += count;
+            _length += count;
+            bytes = bytes[count..];
+        }
+    }
+
+    /// <summary>Exact when the length is known; otherwise growing with the body, so that many small writes do not make many segments.</summary>
+    private int NextSegmentSize_NeedsLock(int atLeast)
+    {
+        var size = _expected is { } expected && expected > _length
+            ? Math.Max(atLeast, expected - _length)
+            : Math.Max(atLeast, _length);
+        return (int)Math.Min(size, SegmentSize);
+    }
+
+    private void StopKeeping_NeedsLock()
+    {
+        _last ??= _first;
+        _first = null;
+        Release_NeedsLock();
+    }
+
+    private bool Reserve_NeedsLock(int count)
+    {
+        if (!limits.TryReserve(count))
+            return false;
+        _reserved += count;
+        return true;
+    }
+
+    private void Release_NeedsLock()
+    {
+        limits.Release(_reserved);
+        _reserved = 0;
+    }
+
+    private static void Signal_NeedsLock(ref TaskCompletionSource? waiting)
+    {
+        waiting?.SetResult(); // continuations run elsewhere
+        waiting = null;
+    }
+
+    private int Laggards_NeedsLock()
+    {
+        var laggards = 0;
+        foreach (var reader in _readers)
+            if (!reader.IsCut && _length - reader.Position > Window)
+                laggards++;
+        return laggards;
+    }
+
+    private async ValueTask WaitForRoomAsync(CancellationToken cancellation)
+    {
+        while (true)
+        {
+            Task room;
+            TimeSpan patience;
+            lock (_lock)
+            {
+                if (Laggards_NeedsLock() == 0)
+                    return;
+                patience = Patience_NeedsLock();
+                _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                room = _room.Task;
+            }
+            var began = limits.Time.GetTimestamp();
+            try
+            {
+                await room.WaitAsync(patience, limits.Time, cancellation);
+            }
+            catch (TimeoutException)
+            {
+                // The grace of at least one of them has run out: charged and cut below.
+            }
+            lock (_lock)
+                Charge_NeedsLock(limits.Time.GetElapsedTime(began));
+        }
+    }
+
+    /// <summary>How long to wait for the laggard with the least grace left; without end for a reader that holds back only itself.</summary>
+    private TimeSpan Patience_NeedsLock()
+    {
+        if (_readers.Count < 2)
+            return Timeout.InfiniteTimeSpan;
+        var patience = limits.LaggardGrace;
+        foreach (var reader in _readers)
+            if (_length - reader.Position > Window && limits.LaggardGrace - reader.HeldBack < patience)
+                patience = limits.LaggardGrace - reader.HeldBack;
+        return patience > TimeSpan.Zero ? patience : TimeSpan.Zero;
+    }
+
+    private void Charge_NeedsLock(TimeSpan waited)
+    {
+        if (_readers.Count < 2)
+            return;
+        foreach (var reader in _readers)
+        {
+            if (_length - reader.Position <= Window)
+                continue;
+            reader.HeldBack += waited;
+            if (reader.HeldBack >= limits.LaggardGrace)
+                reader.IsCut = true;
+        }
+        Signal_NeedsLock(ref _arrived); // a reader that was cut while it waits must hear of it
+    }
+
+    internal sealed class Segment(byte[] bytes)
+    {
+        public byte[] Bytes => bytes;
+
+        public int Filled { get; set; }
+
+        public Segment? Next { get; set; }
+    }
+}

@@ -1,0 +1,29 @@
+namespace CacheProxy.Fetching;
+
+/// <summary>What recordings may take, each and all together.</summary>
+/// <param name="MaxBodyBytes">The largest body that is kept.</param>
+/// <param name="LaggardGrace">How long a reader may hold others back, in sum.</param>
+/// <param name="Budget">Shared by all recordings.</param>
+/// <param name="Time">For the grace.</param>
+internal sealed record RecordingLimits(long MaxBodyBytes, TimeSpan LaggardGrace, RecordingBudget Budget, TimeProvider Time)
+{
+    public bool TryReserve(long bytes) => Budget.TryReserve(bytes);
+
+    public void Release(long bytes) => Budget.Release(bytes);
+}
+
+/// <summary>Bytes that recordings under way may hold at one time, all together.</summary>
+internal sealed class RecordingBudget(long bytes)
+{
+    private long _free = bytes;
+
+    public bool TryReserve(long count)
+    {
+        if (Interlocked.Add(ref _free, -count) >= 0)
+            return true;
+        Interlocked.Add(ref _free, count);
+        return false;
+    }
+
+    public void Release(long count) => Interlocked.Add(ref _free, count);
+}

@@ -1,0 +1,67 @@
+using CacheProxy.Diagnostics;
+using CacheProxy.Fetching;
+using CacheProxy.Invalidation;
+using CacheProxy.Storage;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace CacheProxy.Pipeline;
+
+/// <summary>
+/// The rooms, built once from the options: budgets and limits are those of the start, what a route may override is read anew with each
+/// change of the configuration.
+/// </summary>
+internal sealed class CacheCore : IDisposable
+{
+    private readonly FlightLimits _flightLimits;
+    private readonly RecordingBudget _recordingBudget;
+    private readonly TimeSpan _laggardGrace;
+    private readonly TimeProvider _time;
+
+    public CacheCore(
+        IOptions<CacheProxyOptions> options, RouteSettingsResolver routes, CacheMetrics metrics, TimeProvider time, IServiceProvider services)
+    {
+        var value = options.Value;
+        _time = time;
+        _laggardGrace = value.LaggardGrace;
+        _flightLimits = new FlightLimits(value.FinishBytes, value.FinishTime, time);
+        _recordingBudget = new RecordingBudget(value.RecordingBudgetBytes);
+        Routes = routes;
+        Metrics = metrics;
+        Clock = new CacheClock(time);
+        Marks = new Marks();
+        Store = new ResponseStore(value.MemoryBudgetBytes, value.MaxVariants, Marks, Clock);
+        Coalescer = new Coalescer(Marks, value.UncacheableMemory);
+        CredentialFields = value.CredentialFields.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        Fetcher = new OriginFetcher(Store, Coalescer, Clock, time, CredentialFields,
+            services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
+        Passing = new Passing(Store, metrics);
+    }
+
+    public RouteSettingsResolver Routes { get; }
+
+    public CacheMetrics Metrics { get; }
+
+    public CacheClock Clock { get; }
+
+    public Marks Marks { get; }
+
+    public ResponseStore Store { get; }
+
+    public Coalescer Coalescer { get; }
+
+    public OriginFetcher Fetcher { get; }
+
+    public Passing Passing { get; }
+
+    /// <summary>Fields that carry credentials, besides Authorization and Cookie.</summary>
+    public string[] CredentialFields { get; }
+
+    /// <summary>How a flight of that route begins.</summary>
+    public Func<string, int, long, Flight> BeginFlight(RouteSettings settings) => (key, slot, sequence) =>
+        new Flight(key, slot, sequence, _flightLimits, new RecordingLimits(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time));
+
+    public void Dispose() => Store.Dispose();
+}

@@ -1,0 +1,149 @@
+using System.Globalization;
+using CacheProxy.Fetching;
+using CacheProxy.Http;
+using CacheProxy.Policy;
+using CacheProxy.Storage;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
+
+namespace CacheProxy.Pipeline;
+
+/// <summary>Writes an answer to a client: from a stored response, or from a recording while it arrives. Never talks to the origin.</summary>
+internal static class Delivery
+{
+    private static readonly string[] Seconds = [.. Enumerable.Range(0, 3601).Select(s => s.ToString(CultureInfo.InvariantCulture))];
+
+    /// <summary>Answers from a stored response, with the client's own conditions and range applied to it.</summary>
+    public static Task FromStoreAsync(HttpContext context, in RequestHead request, StoredResponse stored, TimeSpan age, string cacheStatus)
+    {
+        var response = context.Response;
+        var whole = stored.Body.Length;
+        var selection = request.HasConditionsOrRange
+            ? Preconditions.Evaluate(request, stored.Head, whole)
+            : new Selection(stored.Head.StatusCode, 0, whole);
+        WriteHead(response, stored.Head, selection, whole, cacheStatus);
+        response.Headers.Age = AgeText(age);
+        if (HttpMethods.IsHead(request.Method) || selection.Length == 0)
+            return Task.CompletedTask;
+        var written = stored.Body.WriteToAsync(response.BodyWriter, selection.Offset, selection.Length, context.RequestAborted);
+        if (stored.Trailers is null)
+            return written.IsCompletedSuccessfully ? Task.CompletedTask : written.AsTask();
+        return WithTrailersAsync(response, written, stored.Trailers);
+    }
+
+    /// <summary>Answers from a recording, as fast as it arrives and the client reads.</summary>
+    public static async Task FromRecordingAsync(
+        HttpContext context, RequestHead request, RecordingReader reader, Recording recording, FlightAnswer answer, string cacheStatus)
+    {
+        var response = context.Response;
+        var head = answer.Head!;
+        var selection = SelectionOf(request, head, answer.ContentLength);
+        WriteHead(response, head, selection, answer.ContentLength, cacheStatus);
+        if (head[HeaderNames.Age] is { Count: > 0 } age)
+            response.Headers.Age = age; // on a miss the origin's own
+        if (selection.Length == 0)
+            return;
+        var skip = selection.Offset;
+        var left = selection.Length;
+        // A body of known length is over with its last byte; waiting for the recording's end as well would cost another wake-up.
+        while (left > 0)
+        {
+            var piece = await reader.ReadAsync(context.RequestAborted);
+            if (piece.IsEmpty)
+                break;
+            if (skip >= piece.Length)
+            {
+                skip -= piece.Length;
+                continue;
+            }
+            piece = piece[(int)skip..];
+            skip = 0;
+            if (piece.Length > left)
+                piece = piece[..(int)left];
+            left -= piece.Length;
+            var flushed = await response.BodyWriter.WriteAsync(piece, context.RequestAborted);
+            if (flushed.IsCompleted)
+                return;
+        }
+        if (left == 0)
+            return;
+        if (!reader.EndedWhole)
+            context.Abort(); // never end a cut body cleanly
+        else if (recording.Trailers is { } trailers)
+            AppendTrailers(response, trailers);
+    }
+
+    private static Selection SelectionOf(in RequestHead request, ResponseHead head, long? contentLength)
+    {
+        if (request.HasConditionsOrRange && head.StatusCode == StatusCodes.Status200OK)
+        {
+            // A range of a body whose length is not known yet is answered whole.
+            var selection = Preconditions.Evaluate(request, head, contentLength ?? long.MaxValue);
+            if (selection.StatusCode == StatusCodes.Status304NotModified || contentLength is not null)
+                return selection;
+        }
+        return new Selection(head.StatusCode, 0, contentLength ?? long.MaxValue);
+    }
+
+    private static void WriteHead(HttpResponse response, ResponseHead head, Selection selection, long? wholeLength, string cacheStatus)
+    {
+        var status = selection.StatusCode;
+        response.StatusCode = status;
+        var headers = response.Headers;
+        var isNotModified = status == StatusCodes.Status304NotModified;
+        foreach (ref readonly var field in head.Fields)
+        {
+            if (IsOurs(field.Key) || (isNotModified && IsOfTheBody(field.Key)))
+                continue;
+            headers[field.Key] = field.Value;
+        }
+        var upstream = headers["Cache-Status"];
+        headers["Cache-Status"] = upstream.Count == 0 ? cacheStatus : StringValues.Concat(upstream, cacheStatus);
+        if (status == head.StatusCode && head.ReasonPhrase is { } reason)
+            response.HttpContext.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = reason;
+        if (wholeLength is not { } whole || isNotModified || status is StatusCodes.Status204NoContent or < 200)
+            return;
+        response.ContentLength = selection.Length;
+        if (status == StatusCodes.Status206PartialContent)
+            headers.ContentRange = string.Create(
+                CultureInfo.InvariantCulture, $"bytes {selection.Offset}-{selection.Offset + selection.Length - 1}/{whole}");
+        else if (status == StatusCodes.Status416RangeNotSatisfiable)
+            headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes */{whole}");
+    }
+
+    /// <summary>Content-Length follows from the body, Age from the time.</summary>
+    private static bool IsOurs(string name) =>
+        name.Equals(HeaderNames.ContentLength, StringComparison.OrdinalIgnoreCase)
+        || name.Equals(HeaderNames.Age, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>What a 304 does not repeat of the representation (RFC 9110 section 15.4.5).</summary>
+    private static bool IsOfTheBody(string name) =>
+        name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)
+        && !name.Equals(HeaderNames.ContentLocation, StringComparison.OrdinalIgnoreCase)
+        && !name.Equals(HeaderNames.ContentSecurityPolicy, StringComparison.OrdinalIgnoreCase);
+
+    private static string AgeText(TimeSpan age)
+    {
+        var seconds = Math.Clamp(age.Ticks / TimeSpan.TicksPerSecond, 0, int.MaxValue);
+        return seconds < Seconds.Length ? Seconds[seconds] : seconds.ToString(CultureInfo.InvariantCulture);
+    }
+
+    private static async Task WithTrailersAsync(
+        HttpResponse response,
+        ValueTask<System.IO.Pipelines.FlushResult> written,
+        IReadOnlyList<KeyValuePair<string, StringValues>> trailers)
+    {
+        await written;
+        AppendTrailers(response, trailers);
+    }
+
+    private static void AppendTrailers(HttpResponse response, IReadOnlyList<KeyValuePair<string, StringValues>> trailers)
+    {
+        if (!response.SupportsTrailers())
+            return;
+        foreach (var (name, value) in trailers)
+            response.AppendTrailer(name, value);
+    }
+}

@@ -1,0 +1,207 @@
+using CacheProxy.Diagnostics;
+using CacheProxy.Fetching;
+using CacheProxy.Http;
+using CacheProxy.Invalidation;
+using CacheProxy.Keys;
+using CacheProxy.Policy;
+using CacheProxy.Storage;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
+using Yarp.ReverseProxy.Model;
+
+namespace CacheProxy.Pipeline;
+
+/// <summary>
+/// The story of one request, as the first step of YARP's pipeline:
+/// (1) the request line has one reading, or is refused; (2) what no cache answers passes; (3) the key finds the stored responses, and Vary
+/// picks one; (4) policy decides on it; (5) it is delivered, or the origin is asked, once for all who wait.
+/// </summary>
+/// <remarks>A hit runs through <see cref="InvokeAsync"/> alone: no lock, no state machine, no string for the key.</remarks>
+internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
+{
+    public Task InvokeAsync(HttpContext context)
+    {
+        var now = core.Clock.Now;
+        var request = context.Request;
+        var raw = context.Features.GetRequiredFeature<IHttpRequestFeature>();
+
+        // (1) One reading of the request line.
+        if (IsWithoutPath(request))
+            return request.Method == HttpMethods.Connect ? RefuseAsync(context, StatusCodes.Status405MethodNotAllowed) : PassAsync(context, default, ForwardReason.Method);
+        if (TargetUri.Read(request.Scheme, request.Host.Value ?? "", raw.RawTarget, out var uri) != TargetError.None)
+            return RefuseAsync(context, StatusCodes.Status400BadRequest);
+        raw.RawTarget = uri.Target;
+        if (!ReferenceEquals(uri.Host, request.Host.Value))
+            request.Host = new HostString(uri.Host);
+
+        // (2) What no cache answers.
+        var isGet = HttpMethods.IsGet(request.Method);
+        if (!isGet && !HttpMethods.IsHead(request.Method))
+            return PassAsync(context, uri, ForwardReason.Method);
+        var settings = core.Routes.For(context.GetReverseProxyFeature().Route);
+        if (!settings.Enabled || HasBodyOrUpgrade(context))
+            return PassAsync(context, uri, ForwardReason.Bypass);
+        var head = new RequestHead(request.Method, request.Headers, core.CredentialFields);
+        if (head.HasOriginPreconditions)
+            return PassAsync(context, uri, ForwardReason.Bypass);
+
+        // (3) The stored responses.
+        Span<char> buffer = CacheKey.Length(uri) <= CacheKey.StackLength ? stackalloc char[CacheKey.StackLength] : new char[CacheKey.Length(uri)];
+        var resource = core.Store.Find(CacheKey.Write(uri, buffer));
+        var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
+
+        // (4) The decision.
+        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, now, settings.Policy);
+
+        // (5) The answer.
+        switch (decision.Verb)
+        {
+            case ReuseVerb.Serve:
+                return ServeAsync(context, head, stored!, decision.Age, CacheResult.Hit);
+            case ReuseVerb.ServeStale:
+                Refresh(context, uri, settings, resource!, stored!, head.HasCredentials);
+                return ServeAsync(context, head, stored!, decision.Age, CacheResult.Stale);
+            case ReuseVerb.GatewayTimeout:
+                return RefuseAsync(context, StatusCodes.Status504GatewayTimeout);
+            default:
+                var reason = ForwardReasonOf(decision.Reason, resource, stored);
+                return isGet
+                    ? FetchAsync(context, uri, settings, resource, stored, decision.Verb, reason)
+                    : PassAsync(context, uri, reason);
+        }
+    }
+
+    /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
+    private async Task FetchAsync(
+        HttpContext context, TargetUri uri, RouteSettings settings, CachedResource? resource, StoredResponse? stored, ReuseVerb verb, ForwardReason reason)
+    {
+        var cacheKey = CacheKey.Text(uri);
+        var slot = Marks.SlotOf(cacheKey);
+        var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
+        var varyFields = resource?.Variants[0].VaryFields ?? [];
+        var order = new FetchOrder(cacheKey, settings, verb == ReuseVerb.Validate ? stored : null, stored);
+
+        // A second round for those who find that the resource varies, and that the flight they were on is for others.
+        for (var round = 0; round < 2; round++)
+        {
+            var key = CollapseKey.Of(cacheKey, head.HasCredentials, varyFields, head.Fields);
+            if (core.Coalescer.IsUncacheable(key, core.Clock.Now))
+                break;
+            var (flight, reader, leads) = core.Coalescer.JoinOrLead(key, slot, core.BeginFlight(settings));
+            try
+            {
+                if (leads)
+                    core.Fetcher.Start(context, next, flight, order);
+                var answer = await flight.Answer.WaitAsync(context.RequestAborted);
+                if (!leads && !MayShare(answer, head))
+                {
+                    if (!answer.IsShared)
+                        break;
+                    varyFields = answer.VaryFields;
+                    continue;
+                }
+                if (await AnswerAsync(context, head, flight, reader, answer, reason, collapsed: !leads))
+                    return;
+                break;
+            }
+            catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+            {
+                return; // the client left; the flight goes on by its own rules
+            }
+            finally
+            {
+                flight.Leave(reader);
+            }
+        }
+        await PassAsync(context, uri, reason);
+    }
+
+    /// <returns>Whether the request is answered; otherwise it goes to the origin by itself.</returns>
+    private async Task<bool> AnswerAsync(
+        HttpContext context, RequestHead head, Flight flight, RecordingReader reader, FlightAnswer answer, ForwardReason reason, bool collapsed)
+    {
+        switch (answer.Kind)
+        {
+            case FlightAnswerKind.Recorded:
+                // A range of something that is not stored: the origin sends just that.
+                if (head.Range.Count > 0 && !answer.Decision.Store && answer.Head!.StatusCode == StatusCodes.Status200OK)
+                    return false;
+                var miss = new Outcome(
+                    CacheResult.Miss, reason, answer.Decision.Store, answer.Decision.Reason, collapsed, answer.Decision.Store ? answer.TimeToLive : null);
+                core.Metrics.Record(miss);
+                await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, CacheStatusText.Of(miss, answer.Head!.StatusCode));
+                return true;
+            case FlightAnswerKind.Freshened:
+                await ServeAsync(context, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), CacheResult.Revalidated, reason, collapsed);
+                return true;
+            case FlightAnswerKind.StaleOnError:
+                await ServeAsync(context, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), CacheResult.Stale, reason, collapsed);
+                return true;
+            case FlightAnswerKind.Failed:
+                await RefuseAsync(context, StatusCodes.Status502BadGateway);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private Task ServeAsync(
+        HttpContext context, in RequestHead head, StoredResponse stored, TimeSpan age, CacheResult result,
+        ForwardReason forward = ForwardReason.None, bool collapsed = false)
+    {
+        var outcome = new Outcome(result, forward, Collapsed: collapsed, TimeToLive: stored.FreshnessLifetime - age);
+        core.Metrics.Record(outcome);
+        return Delivery.FromStoreAsync(context, head, stored, age, CacheStatusText.Of(outcome, stored.Head.StatusCode));
+    }
+
+    /// <summary>Refreshes behind a stale answer, with this request's fields, unless someone does already.</summary>
+    private void Refresh(HttpContext context, in TargetUri uri, RouteSettings settings, CachedResource resource, StoredResponse stored, bool hasCredentials)
+    {
+        var cacheKey = CacheKey.Text(uri);
+        var key = CollapseKey.Of(cacheKey, hasCredentials, resource.Variants[0].VaryFields, context.Request.Headers);
+        var (flight, reader, leads) = core.Coalescer.JoinOrLead(key, Marks.SlotOf(cacheKey), core.BeginFlight(settings));
+        flight.RunInBackground();
+        flight.Leave(reader);
+        if (leads)
+            core.Fetcher.Start(context, next, flight, new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Head) ? stored : null, stored));
+    }
+
+    /// <summary>A waiter gets an answer only if it is one that this waiter may have (security over saving a fetch).</summary>
+    private static bool MayShare(FlightAnswer answer, in RequestHead head) => answer.Kind switch
+    {
+        FlightAnswerKind.Recorded => answer.IsShared && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields),
+        FlightAnswerKind.Freshened or FlightAnswerKind.StaleOnError =>
+            Vary.Matches(answer.Stored!.VaryFields, answer.Stored.VaryValues, head.Fields),
+        FlightAnswerKind.Failed => true,
+        _ => false,
+    };
+
+    /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
+    private Task PassAsync(HttpContext context, TargetUri uri, ForwardReason reason) => core.Passing.RunAsync(context, next, uri, reason);
+
+    private Task RefuseAsync(HttpContext context, int status)
+    {
+        core.Metrics.Record(new Outcome(CacheResult.Refused));
+        if (status != StatusCodes.Status504GatewayTimeout)
+            context.Response.Headers.Connection = "close"; // after a request that is not to be trusted, neither is what follows it
+        return ProblemResponse.WriteAsync(context.Response, status);
+    }
+
+    /// <summary>CONNECT, and OPTIONS of the server itself.</summary>
+    private static bool IsWithoutPath(HttpRequest request) =>
+        HttpMethods.IsConnect(request.Method)
+            ? request.HttpContext.Features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect is not true
+            : HttpMethods.IsOptions(request.Method) && !request.Path.HasValue;
+
+    private static bool HasBodyOrUpgrade(HttpContext context) =>
+        context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody is true || !StringValues.IsNullOrEmpty(context.Request.Headers.Upgrade);
+
+    private static ForwardReason ForwardReasonOf(ReuseReason reason, CachedResource? resource, StoredResponse? stored) => reason switch
+    {
+        ReuseReason.Request => ForwardReason.Request,
+        _ when resource is null => ForwardReason.UriMiss,
+        _ when stored is null => ForwardReason.VaryMiss,
+        _ => ForwardReason.Stale,
+    };
+}

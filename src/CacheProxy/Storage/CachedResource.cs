@@ -1,0 +1,37 @@
+namespace CacheProxy.Storage;
+
+/// <summary>All variants stored under one key: the value that the memory cache holds. Immutable but for what eviction notes on it.</summary>
+internal sealed class CachedResource(string key, StoredResponse[] variants, DateTimeOffset expires)
+{
+    // Measured: a MemoryCache entry, its expiration callback, this object and the dictionary's node.
+    private const int Overhead = 560;
+
+    public string Key => key;
+
+    /// <summary>Newest first.</summary>
+    public StoredResponse[] Variants => variants;
+
+    /// <summary>When the last of the variants is of no more use.</summary>
+    public DateTimeOffset Expires => expires;
+
+    /// <summary>Bytes this takes in memory, estimated.</summary>
+    public long Size { get; } = SizeOf(key, variants);
+
+    /// <summary>Set by each hit, taken back by the eviction hand.</summary>
+    public bool Visited { get; set; }
+
+    /// <summary>Neighbours in the order of insertion; owned by <see cref="Eviction"/> and guarded by its lock.</summary>
+    public CachedResource? Newer { get; set; }
+
+    public CachedResource? Older { get; set; }
+
+    public bool IsLinked { get; set; }
+
+    private static long SizeOf(string key, StoredResponse[] variants)
+    {
+        long size = Overhead + 2L * key.Length;
+        foreach (var variant in variants)
+            size += variant.Size;
+        return size;
+    }
+}

@@ -1,0 +1,100 @@
+namespace CacheProxy.Storage;
+
+/// <summary>
+/// Keeps the store within its budget of bytes by SIEVE (Zhang et al., NSDI 2024): entries stand in the order of insertion; a hit only sets
+/// a bit; when room is needed a hand moves from old to new, spares what was visited since it last came by, and evicts the rest.
+/// </summary>
+/// <remarks>The lock guards the list, the hand and the sum. Nothing is called while it is held.</remarks>
+internal sealed class Eviction(long budgetBytes)
+{
+    private readonly Lock _lock = new();
+    private CachedResource? _newest;
+    private CachedResource? _oldest;
+    private CachedResource? _hand;
+    private long _size;
+    private long _count;
+    private long _evicted;
+
+    public long SizeBytes => Volatile.Read(ref _size);
+
+    public long Count => Volatile.Read(ref _count);
+
+    public long Evicted => Volatile.Read(ref _evicted);
+
+    /// <summary>Enters a resource, in place of an older one of the same key, and returns what had to go for it.</summary>
+    public List<CachedResource>? Add(CachedResource resource, CachedResource? replaced)
+    {
+        List<CachedResource>? victims = null;
+        lock (_lock)
+        {
+            if (replaced is { IsLinked: true })
+            {
+                resource.Visited = replaced.Visited;
+                Unlink_NeedsLock(replaced);
+            }
+            Link_NeedsLock(resource);
+            while (_size > budgetBytes && NextVictim_NeedsLock(resource) is { } victim)
+            {
+                Unlink_NeedsLock(victim);
+                _evicted++;
+                (victims ??= []).Add(victim);
+            }
+        }
+        return victims;
+    }
+
+    /// <summary>Takes a resource out that has left the store; nothing happens if it is out already.</summary>
+    public void Remove(CachedResource resource)
+    {
+        lock (_lock)
+            if (resource.IsLinked)
+                Unlink_NeedsLock(resource);
+    }
+
+    private CachedResource? NextVictim_NeedsLock(CachedResource newcomer)
+    {
+        var candidate = _hand ?? _oldest;
+        // Two rounds at most: the first takes back every bit.
+        for (var steps = 2 * _count; candidate is not null && steps > 0; steps--)
+        {
+            if (!candidate.Visited && candidate != newcomer)
+            {
+                _hand = candidate;
+                return candidate;
+            }
+            candidate.Visited = false;
+            candidate = candidate.Newer ?? _oldest;
+        }
+        return null;
+    }
+
+    private void Link_NeedsLock(CachedResource resource)
+    {
+        resource.Older = _newest;
+        if (_newest is not null)
+            _newest.Newer = resource;
+        _newest = resource;
+        _oldest ??= resource;
+        resource.IsLinked = true;
+        _size += resource.Size;
+        _count++;
+    }
+
+    private void Unlink_NeedsLock(CachedResource resource)
+    {
+        if (_hand == resource)
+            _hand = resource.Newer;
+        if (resource.Newer is null)
+            _newest = resource.Older;
+        else
+            resource.Newer.Older = resource.Older;
+        if (resource.Older is null)
+            _oldest = resource.Newer;
+        else
+            resource.Older.Newer = resource.Newer;
+        resource.Newer = resource.Older = null;
+        resource.IsLinked = false;
+        _size -= resource.Size;
+        _count--;
+    }
+}

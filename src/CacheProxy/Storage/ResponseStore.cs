@@ -1,0 +1,156 @@
+using CacheProxy.Invalidation;
+using CacheProxy.Keys;
+using Microsoft.Extensions.Caching.Memory;
+using Microsoft.Extensions.Primitives;
+
+namespace CacheProxy.Storage;
+
+/// <summary>
+/// The stored responses, in an <see cref="IMemoryCache"/> with absolute expiration and a budget of bytes.
+/// </summary>
+/// <remarks>
+/// Finding takes no lock. What changes a key (store, remove, invalidate, evict) does so under the lock of the key's stripe, and never
+/// holds two. The mark of an invalidation is set under the same lock under which a fill asks for it: a fill is either removed by the
+/// invalidation or refused by its mark.
+/// </remarks>
+internal sealed class ResponseStore : IDisposable
+{
+    private const int Stripes = 256;
+
+    private readonly MemoryCache _cache;
+    private readonly Eviction _eviction;
+    private readonly Marks _marks;
+    private readonly CacheClock _clock;
+    private readonly int _maxVariants;
+    private readonly Lock[] _stripes = new Lock[Stripes];
+    private readonly PostEvictionDelegate _expired;
+
+    public ResponseStore(long budgetBytes, int maxVariants, Marks marks, CacheClock clock)
+    {
+        _cache = new MemoryCache(new MemoryCacheOptions { Clock = clock });
+        _eviction = new Eviction(budgetBytes);
+        _marks = marks;
+        _clock = clock;
+        _maxVariants = maxVariants;
+        for (var i = 0; i < Stripes; i++)
+            _stripes[i] = new Lock();
+        _expired = (_, value, reason, _) =>
+        {
+            if (reason == EvictionReason.Expired)
+                _eviction.Remove((CachedResource)value!);
+        };
+    }
+
+    public long SizeBytes => _eviction.SizeBytes;
+
+    public long Count => _eviction.Count;
+
+    public long Evicted => _eviction.Evicted;
+
+    /// <summary>Everything stored under the key; <c>null</c> when nothing is.</summary>
+    public CachedResource? Find(ReadOnlySpan<char> key)
+    {
+        if (!_cache.TryGetValue(key, out object? value))
+            return null;
+        var resource = (CachedResource)value!;
+        if (!resource.Visited) // reading first keeps a hot entry's cache line shared between cores
+            resource.Visited = true;
+        return resource;
+    }
+
+    /// <summary>The newest stored response that the request selects by Vary (RFC 9111 section 4.1).</summary>
+    public static StoredResponse? Select(CachedResource resource, IDictionary<string, StringValues> requestFields)
+    {
+        foreach (var variant in resource.Variants)
+            if (variant.VaryFields.Length == 0 || Vary.Matches(variant.VaryFields, variant.VaryValues, requestFields))
+                return variant;
+        return null;
+    }
+
+    /// <summary>Stores a response unless an invalidation came after its fetch began.</summary>
+    /// <param name="key">The cache key.</param>
+    /// <param name="response">A whole response.</param>
+    /// <param name="retention">How long it is worth keeping; nothing is stored when it is not positive.</param>
+    /// <returns>Whether it is stored.</returns>
+    public bool Store(string key, StoredResponse response, TimeSpan retention)
+    {
+        if (retention <= TimeSpan.Zero)
+            return false;
+        var slot = Marks.SlotOf(key);
+        List<CachedResource>? victims;
+        lock (StripeOf(slot))
+        {
+            if (_marks.Hides(slot, response.FillSequence))
+                return false;
+            var replaced = _cache.Get(key) as CachedResource;
+            var expires = Later(_clock.Now + retention, replaced?.Expires);
+            var resource = new CachedResource(key, Merge(response, replaced), expires);
+            using (var entry = _cache.CreateEntry(key))
+            {
+                entry.Value = resource;
+                entry.AbsoluteExpiration = expires;
+                entry.RegisterPostEvictionCallback(_expired);
+            }
+            victims = _eviction.Add(resource, replaced);
+        }
+        if (victims is not null)
+            foreach (var victim in victims)
+                RemoveIf(victim);
+        return true;
+    }
+
+    /// <summary>Removes everything under the key, and refuses fills that began before now.</summary>
+    public void Invalidate(string key)
+    {
+        var slot = Marks.SlotOf(key);
+        lock (StripeOf(slot))
+        {
+            _marks.Set(slot);
+            if (_cache.Get(key) is CachedResource resource)
+                Drop_NeedsLock(resource);
+        }
+    }
+
+    /// <summary>Removes one stored response, if it is still there.</summary>
+    public void Remove(string key, StoredResponse response)
+    {
+        var slot = Marks.SlotOf(key);
+        lock (StripeOf(slot))
+            if (_cache.Get(key) is CachedResource resource && Array.IndexOf(resource.Variants, response) >= 0)
+                Drop_NeedsLock(resource);
+    }
+
+    public void Dispose() => _cache.Dispose();
+
+    private Lock StripeOf(int slot) => _stripes[slot & (Stripes - 1)];
+
+    private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset? other) => other > one ? other.Value : one;
+
+    private StoredResponse[] Merge(StoredResponse response, CachedResource? replaced)
+    {
+        if (replaced is null)
+            return [response];
+        var merged = new List<StoredResponse>(replaced.Variants.Length + 1) { response };
+        foreach (var variant in replaced.Variants)
+            if (merged.Count < _maxVariants && !SameVariant(variant, response))
+                merged.Add(variant);
+        return [.. merged];
+    }
+
+    private static bool SameVariant(StoredResponse one, StoredResponse other) =>
+        one.VaryFields.AsSpan().SequenceEqual(other.VaryFields, StringComparer.OrdinalIgnoreCase)
+        && one.VaryValues.AsSpan().SequenceEqual(other.VaryValues);
+
+    private void RemoveIf(CachedResource victim)
+    {
+        lock (StripeOf(Marks.SlotOf(victim.Key)))
+            if (ReferenceEquals(_cache.Get(victim.Key), victim))
+                _cache.Remove(victim.Key);
+    }
+
+    private void Drop_NeedsLock(CachedResource resource)
+    {
+        _cache.Remove(resource.Key);
+        _eviction.Remove(resource);
+    }
+}

@@ -1,0 +1,41 @@
+using Items.Api.Catalog;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace Items.Api.Database;
+
+/// <summary>The tables. One set of migrations serves one provider, and a set belongs to a context: hence the two below.</summary>
+internal abstract class ItemsContext(DbContextOptions options) : DbContext(options)
+{
+    public DbSet<Item> Items => Set<Item>();
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        var item = modelBuilder.Entity<Item>();
+        item.ToTable("items").HasKey(i => i.Id);
+        item.Property(i => i.Id).HasColumnName("id").ValueGeneratedOnAdd();
+        item.Property(i => i.Name).HasColumnName("name").HasMaxLength(ItemInput.LongestName);
+        item.Property(i => i.Description).HasColumnName("description").HasMaxLength(ItemInput.LongestDescription);
+        ConfigurePrice(item.Property(i => i.Price).HasColumnName("price"));
+        item.Property(i => i.CreatedAt).HasColumnName("created_at");
+        item.Property(i => i.UpdatedAt).HasColumnName("updated_at");
+        item.Property(i => i.Version).HasColumnName("version").IsConcurrencyToken();
+        item.Ignore(i => i.EntityTag);
+    }
+
+    protected abstract void ConfigurePrice(PropertyBuilder<decimal> price);
+}
+
+/// <summary>
+/// SQLite has no decimal: EF would keep it as text, which sorts "10.00" before "9.00". So the price is a whole number of cents.
+/// </summary>
+internal sealed class SqliteItemsContext(DbContextOptions<SqliteItemsContext> options) : ItemsContext(options)
+{
+    protected override void ConfigurePrice(PropertyBuilder<decimal> price) =>
+        price.HasConversion(amount => (long)(amount * 100), cents => cents / 100m + 0.00m);
+}
+
+internal sealed class PostgreSqlItemsContext(DbContextOptions<PostgreSqlItemsContext> options) : ItemsContext(options)
+{
+    protected override void ConfigurePrice(PropertyBuilder<decimal> price) => price.HasPrecision(12, 2);
+}
