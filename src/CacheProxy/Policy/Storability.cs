@@ -4,7 +4,8 @@ using CacheProxy.Keys;
 namespace CacheProxy.Policy;
 
 /// <summary>
-/// Whether a response may be stored and shared with others who wait for it, and how long it is fresh (RFC 9111 section 3). Unknown means no.
+/// Whether a response may be stored and shared with others who wait for it, and how long it is fresh (RFC 9111 section 3). Unknown
+/// means no.
 /// </summary>
 internal static class Storability
 {
