@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using CacheProxy.Http;
 using CacheProxy.Pipeline;
 using CacheProxy.Policy;
 
@@ -14,8 +15,9 @@ internal sealed class CacheMetrics : IDisposable
     public const string MeterName = "CacheProxy";
 
     private static readonly string[] ResultNames = Names<CacheResult>();
-    private static readonly string[] ForwardNames = [.. Enum.GetValues<ForwardReason>().Select(ForwardName)];
+    private static readonly string[] ForwardNames = Names<ForwardReason>('-'); // as RFC 9211 writes them in Cache-Status
     private static readonly string[] StoreReasonNames = Names<StoreReason>();
+    private static readonly string[] FetchResultNames = Names<FetchResult>();
 
     private readonly Meter _meter;
     private readonly OutcomeCounters _outcomes = new();
@@ -75,8 +77,6 @@ internal sealed class CacheMetrics : IDisposable
 
     public void Dispose() => _meter.Dispose();
 
-    private static readonly string[] FetchResultNames = Names<FetchResult>();
-
     private IEnumerable<Measurement<long>> Requests() => _outcomes.Read().Select(o => new Measurement<long>(o.Requests,
         new("cache.result", ResultNames[(int)o.Outcome.Result]),
         new("cache.forward_reason", ForwardNames[(int)o.Outcome.Forward]),
@@ -91,20 +91,10 @@ internal sealed class CacheMetrics : IDisposable
         .Where(r => Volatile.Read(ref _storeReasons[r.Index]) > 0)
         .Select(r => new Measurement<long>(Volatile.Read(ref _storeReasons[r.Index]), new KeyValuePair<string, object?>("cache.store_reason", r.Item)));
 
-    /// <summary>RFC 9211's tokens, so that the metric and the Cache-Status field speak alike.</summary>
-    private static string ForwardName(ForwardReason reason) => reason switch
-    {
-        ForwardReason.UriMiss => "uri-miss",
-        ForwardReason.VaryMiss => "vary-miss",
-        _ => Lower(reason.ToString()),
-    };
-
-    private static string[] Names<T>()
-        where T : struct, Enum => [.. Enum.GetNames<T>().Select(Lower)];
-
     /// <summary><c>TooLarge</c> becomes <c>too_large</c>.</summary>
-    private static string Lower(string name) =>
-        string.Concat(name.Select((c, i) => char.IsUpper(c) ? (i > 0 ? "_" : "") + char.ToLowerInvariant(c) : c.ToString()));
+    private static string[] Names<T>(char separator = '_')
+        where T : struct, Enum =>
+        [.. Enum.GetNames<T>().Select(name => string.Concat(name.Select((c, i) => i > 0 && char.IsUpper(c) ? $"{separator}{char.ToLowerInvariant(c)}" : $"{char.ToLowerInvariant(c)}")))];
 }
 
 /// <summary>How a fetch ended.</summary>
