@@ -21,7 +21,7 @@ internal static class AccessLog
             {
                 var (request, response) = (context.Request, context.Response);
                 Log.Access(log, request.Method, request.PathBase + request.Path.ToUriComponent() + Redact(request.QueryString.Value),
-                    response.StatusCode, Stopwatch.GetElapsedTime(start).TotalMilliseconds, response.Headers["Cache-Status"]);
+                    response.StatusCode, Stopwatch.GetElapsedTime(start).TotalMilliseconds, response.Headers["Cache-Status"] is { Count: > 0 } status ? status.ToString() : "-");
             }
         });
     }

@@ -1,3 +1,4 @@
+using System.Reflection;
 using Yarp.ReverseProxy.Configuration;
 
 namespace CacheProxy.Host;
@@ -10,6 +11,17 @@ internal sealed record ConfigurationCandidate(
 
     /// <summary>The route and the cluster that <see cref="CacheProxyOptions.Origin"/> makes.</summary>
     private const string OriginId = "origin";
+
+    /// <summary>Options of the cache that size what is built once.</summary>
+    private static readonly PropertyInfo[] AtStartOnly =
+    [
+        .. new[]
+        {
+            nameof(CacheProxyOptions.MemoryBudgetBytes), nameof(CacheProxyOptions.MaxVariants), nameof(CacheProxyOptions.RecordingBudgetBytes),
+            nameof(CacheProxyOptions.LaggardGrace), nameof(CacheProxyOptions.FinishBytes), nameof(CacheProxyOptions.FinishTime),
+            nameof(CacheProxyOptions.UncacheableMemory), nameof(CacheProxyOptions.CredentialFields), nameof(CacheProxyOptions.TrustedProxies),
+        }.Select(name => typeof(CacheProxyOptions).GetProperty(name)!),
+    ];
 
     /// <param name="raw">What files, environment and command line say.</param>
     /// <param name="unreadableFile">A complaint about a file that could not be read at all; its keys are missing from <paramref name="raw"/>.</param>
@@ -51,9 +63,8 @@ internal sealed record ConfigurationCandidate(
     /// <summary>Keys whose change in <paramref name="changed"/> counts at the next start only.</summary>
     public IEnumerable<string> RestartFor(ConfigurationCandidate changed)
     {
-        var names = Service.RestartFor(changed.Service);
-        if (Cache.TrustedProxies != changed.Cache.TrustedProxies)
-            names = names.Append(nameof(Cache.TrustedProxies));
+        var names = Service.RestartFor(changed.Service).ToList();
+        names.AddRange(AtStartOnly.Where(p => !Equals(p.GetValue(Cache), p.GetValue(changed.Cache))).Select(p => p.Name));
         return names.Select(n => $"{CacheProxyOptions.SectionName}:{n}");
     }
 

@@ -21,7 +21,6 @@ try
     builder.Services.AddSingleton(TimeProvider.System);
     builder.Services.AddSingleton<Readiness>();
     builder.Services.AddSingleton<PrometheusExporter>();
-    builder.Services.AddSingleton<CacheMetrics>();
     builder.Services.AddSingleton(service.Admin);
     builder.Services.AddHostedService<AdminServer>();
     Telemetry.AddTo(builder.Services);
@@ -34,7 +33,7 @@ try
     // 3. The way of a request: every path goes to the origin.
     var draining = app.Services.GetRequiredService<Draining>();
     app.Use(draining.WatchAsync);
-    ForwardedFields.Use(app, configuration.Cache.TrustedProxies);
+    TrustedProxies.Use(app, configuration.Cache.TrustedProxies);
     if (service.AccessLog)
         AccessLog.Use(app);
     app.MapReverseProxy(proxy =>

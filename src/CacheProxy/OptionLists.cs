@@ -19,6 +19,6 @@ internal static class OptionLists
     {
         if (IPAddress.TryParse(text, out var address) && (text.Contains('.') || text.Contains(':')))
             return new IPNetwork(address, address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128);
-        return IPNetwork.TryParse(text, out var network) ? network : null;
+        return IPNetwork.TryParse(text, out var network) && network.BaseAddress.Equals(IPAddress.Parse(text[..text.IndexOf('/')])) ? network : null;
     }
 }

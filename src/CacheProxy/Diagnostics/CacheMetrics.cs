@@ -15,8 +15,9 @@ internal sealed class CacheMetrics : IDisposable
     public const string MeterName = "CacheProxy";
 
     private static readonly string[] ResultNames = Names<CacheResult>();
-    private static readonly string[] ForwardNames = [.. Enum.GetValues<ForwardReason>().Select(ForwardName)];
+    private static readonly string[] ForwardNames = Names<ForwardReason>('-'); // as RFC 9211 writes them in Cache-Status
     private static readonly string[] StoreReasonNames = Names<StoreReason>();
+    private static readonly string[] FetchResultNames = Names<FetchResult>();
 
     private readonly Meter _meter;
     private readonly OutcomeCounters _outcomes = new();
@@ -44,7 +45,7 @@ internal sealed class CacheMetrics : IDisposable
     private StoreFigures Store => _store?.Invoke() ?? default;
 
     /// <summary>Counts a request that has been answered. On the path of every hit: nothing is allocated and no listener runs.</summary>
-    public void Record(in Outcome outcome, long bodyBytes)
+    public void Record(in Outcome outcome, long bodyBytes = 0)
     {
         _outcomes.Add(outcome, bodyBytes);
         if (outcome.StoreReason is { } reason)
@@ -76,8 +77,6 @@ internal sealed class CacheMetrics : IDisposable
 
     public void Dispose() => _meter.Dispose();
 
-    private static readonly string[] FetchResultNames = Names<FetchResult>();
-
     private IEnumerable<Measurement<long>> Requests() => _outcomes.Read().Select(o => new Measurement<long>(o.Requests,
         new("cache.result", ResultNames[(int)o.Outcome.Result]),
         new("cache.forward_reason", ForwardNames[(int)o.Outcome.Forward]),
@@ -92,20 +91,10 @@ internal sealed class CacheMetrics : IDisposable
         .Where(r => Volatile.Read(ref _storeReasons[r.Index]) > 0)
         .Select(r => new Measurement<long>(Volatile.Read(ref _storeReasons[r.Index]), new KeyValuePair<string, object?>("cache.store_reason", r.Item)));
 
-    /// <summary>RFC 9211's tokens, so that the metric and the Cache-Status field speak alike.</summary>
-    private static string ForwardName(ForwardReason reason) => reason switch
-    {
-        ForwardReason.UriMiss => "uri-miss",
-        ForwardReason.VaryMiss => "vary-miss",
-        _ => Lower(reason.ToString()),
-    };
-
-    private static string[] Names<T>()
-        where T : struct, Enum => [.. Enum.GetNames<T>().Select(Lower)];
-
     /// <summary><c>TooLarge</c> becomes <c>too_large</c>.</summary>
-    private static string Lower(string name) =>
-        string.Concat(name.Select((c, i) => char.IsUpper(c) ? (i > 0 ? "_" : "") + char.ToLowerInvariant(c) : c.ToString()));
+    private static string[] Names<T>(char separator = '_')
+        where T : struct, Enum =>
+        [.. Enum.GetNames<T>().Select(name => string.Concat(name.Select((c, i) => i > 0 && char.IsUpper(c) ? $"{separator}{char.ToLowerInvariant(c)}" : $"{char.ToLowerInvariant(c)}")))];
 }
 
 /// <summary>How a fetch ended.</summary>

@@ -52,5 +52,5 @@ internal static partial class Log
     // 20: the access log, only when asked for
 
     [LoggerMessage(20, LogLevel.Information, "{Method} {Target} {StatusCode} {Elapsed:0.0} ms {CacheStatus}", EventName = "Access")]
-    public static partial void Access(ILogger log, string method, string target, int statusCode, double elapsed, string? cacheStatus);
+    public static partial void Access(ILogger log, string method, string target, int statusCode, double elapsed, string cacheStatus);
 }

@@ -10,14 +10,14 @@ namespace CacheProxy.Diagnostics;
 /// </summary>
 internal sealed class OutcomeCounters
 {
-    private const int Forwards = (int)ForwardReason.Stale + 1;
-    private const int Results = (int)CacheResult.Refused + 1;
+    private static readonly int Forwards = Enum.GetValues<ForwardReason>().Length;
+    private static readonly int Results = Enum.GetValues<CacheResult>().Length;
 
     /// <summary>Result, forward reason, stored, collapsed.</summary>
-    private const int Combinations = Results * Forwards * 2 * 2;
+    private static readonly int Combinations = Results * Forwards * 2 * 2;
 
     /// <summary>Requests and bytes; a stripe is some kilobytes long, so neighbours share at most one cache line.</summary>
-    private const int StripeLength = Combinations * 2;
+    private static readonly int StripeLength = Combinations * 2;
 
     private readonly long[][] _stripes = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new long[StripeLength])];
 
