@@ -14,15 +14,21 @@ internal static class CommandLine
     public static void Check(string[] args)
     {
         var complaints = new List<string>();
+        string[] known = [.. HostKeys, .. Switches.Keys.Select(k => k.TrimStart('-'))];
         for (var i = 0; i < args.Length; i++)
         {
             var word = args[i].Split('=')[0];
-            var name = word.TrimStart('-', '/');
-            if (!word.StartsWith('-') && !args[i].Contains('='))
-                complaints.Add($"'{args[i]}' on the command line belongs to nothing; options look like --origin http://api:8080.");
-            else if (!name.Contains(':') && !HostKeys.Append("origin").Contains(name, StringComparer.OrdinalIgnoreCase))
-                complaints.Add($"{word} is not an option." + (OptionsReader.Nearest(name, HostKeys.Append("origin")) is { } near ? $" Did you mean --{near}?" : ""));
-            else if (!args[i].Contains('=') && ++i == args.Length)
+            var hasValue = args[i].Contains('=');
+            if (!word.StartsWith('-') && !hasValue)
+            {
+                complaints.Add($"'{word}' on the command line belongs to nothing; options look like --origin http://api:8080.");
+                continue;
+            }
+
+            var name = word.TrimStart('-');
+            if (!name.Contains(':') && !known.Contains(name, StringComparer.OrdinalIgnoreCase))
+                complaints.Add($"{word} is not an option." + (OptionsReader.Nearest(name, known) is { } near ? $" Did you mean --{near}?" : ""));
+            if (!hasValue && ++i == args.Length)
                 complaints.Add($"{word} needs a value.");
         }
 

@@ -37,7 +37,8 @@ internal sealed record ConfigurationCandidate(
 
         foreach (var (key, value) in cache.Origin is null ? Leaves(routes) : OriginRoute(cache.Origin))
             data[key] = value;
-        if (complaints.Count == 0 || hasRoutes)
+        CheckRouteIds(cache, hasRoutes ? routes.GetSection("Routes").GetChildren().Select(r => r.Key) : [OriginId], complaints);
+        if (hasRoutes)
             CheckRoutes(data, cache, complaints);
         return new(data, cache, service, complaints);
     }
@@ -70,6 +71,16 @@ internal sealed record ConfigurationCandidate(
         foreach (var (index, origin) in OptionLists.Split(origins).Index())
             route[$"{ReverseProxy}:Clusters:{OriginId}:Destinations:{index + 1}:Address"] = origin;
         return route;
+    }
+
+    private static void CheckRouteIds(CacheProxyOptions cache, IEnumerable<string> routeIds, List<string> complaints)
+    {
+        var ids = routeIds.ToHashSet(StringComparer.OrdinalIgnoreCase);
+        foreach (var id in cache.Routes.Keys.Where(id => !ids.Contains(id)))
+        {
+            var known = OptionsReader.Nearest(id, ids) is { } nearest ? $"Did you mean {nearest}?" : $"Routes are: {string.Join(", ", ids)}.";
+            complaints.Add($"{CacheProxyOptions.SectionName}:{nameof(cache.Routes)}:{id} is not a route. {known}");
+        }
     }
 
     /// <summary>Has YARP itself read and check the routes, in a container of its own, and adds what only the first request would show.</summary>
@@ -109,13 +120,6 @@ internal sealed record ConfigurationCandidate(
         {
             Add(complaints, $"{ReverseProxy}:Clusters:{cluster.ClusterId}", validator.ValidateClusterAsync(cluster));
             ClusterDefaults.Check(cluster, complaints);
-        }
-
-        var ids = config.Routes.Select(r => r.RouteId).ToHashSet(StringComparer.OrdinalIgnoreCase);
-        foreach (var id in cache.Routes.Keys.Where(id => !ids.Contains(id)))
-        {
-            var known = OptionsReader.Nearest(id, ids) is { } nearest ? $"Did you mean {nearest}?" : $"Routes are: {string.Join(", ", ids)}.";
-            complaints.Add($"{CacheProxyOptions.SectionName}:{nameof(cache.Routes)}:{id} is not a route. {known}");
         }
     }
 

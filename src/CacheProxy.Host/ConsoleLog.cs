@@ -21,6 +21,7 @@ internal static class ConsoleLog
             .MinimumLevel.Information()
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .MinimumLevel.Override("Yarp", LogEventLevel.Warning)
+            .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal) // a failed start is told by StartFailure
             .ReadFrom.Configuration(builder.Configuration)
             .WriteTo.Async(to => to.Console(formatter), BufferedLines)
             .CreateLogger();

@@ -3,6 +3,9 @@ using CacheProxy.Admin;
 using CacheProxy.Diagnostics;
 using CacheProxy.Host;
 
+if (HealthProbe.IsAskedFor(args))
+    return await HealthProbe.RunAsync(args);
+
 try
 {
     // 1. Configuration: all of it, checked, before anything else happens.
@@ -17,8 +20,13 @@ try
     builder.AddProxyServer(service.InlineSockets);
     builder.Services.AddSingleton(TimeProvider.System);
     builder.Services.AddSingleton<Readiness>();
+    builder.Services.AddSingleton<PrometheusExporter>();
+    builder.Services.AddSingleton<CacheMetrics>();
+    builder.Services.AddSingleton(service.Admin);
+    builder.Services.AddHostedService<AdminServer>();
+    Telemetry.AddTo(builder.Services);
     configuration.AddOptions(builder.Services);
-    builder.Services.AddCacheProxyConfiguration();
+    builder.Services.AddHttpCache();
     builder.Services.AddReverseProxy().LoadFromConfig(configuration.Configuration.GetSection("ReverseProxy"));
     builder.Services.AddDataProtectionOnFirstUse();
     await using var app = builder.Build();
@@ -31,6 +39,7 @@ try
         AccessLog.Use(app);
     app.MapReverseProxy(proxy =>
     {
+        proxy.UseHttpCache();
         proxy.UseSessionAffinity();
         proxy.UseLoadBalancing();
         proxy.UsePassiveHealthChecks();

@@ -17,7 +17,8 @@ public static class CacheProxyExtensions
     public static IServiceCollection AddHttpCache(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton<RouteSettingsResolver>();
+        services.AddCacheProxyConfiguration();
+        services.AddMetrics();
         services.TryAddSingleton<CacheMetrics>();
         services.TryAddSingleton<CacheCore>();
         services.AddSingleton<ITransformProvider, ForwardingTransforms>();

@@ -45,7 +45,7 @@ internal static class OptionText
     /// <summary>A number of bytes in the largest unit that divides it.</summary>
     public static string WriteSize(long bytes)
     {
-        var unit = SizeUnits.Where(u => u.Bytes > 1 && bytes != 0 && bytes % u.Bytes == 0).MaxBy(u => u.Bytes);
+        var unit = SizeUnits.Where(u => u.Bytes > 1 && bytes != 0 && bytes % u.Bytes == 0).OrderByDescending(u => u.Bytes).FirstOrDefault();
         return unit.Unit is null ? Write(bytes) : Write(bytes / unit.Bytes) + unit.Unit;
     }
 
@@ -91,7 +91,7 @@ internal static class OptionText
     {
         if (time == TimeSpan.Zero)
             return "0";
-        var (unit, ticks) = TimeUnits.Where(u => time.Ticks % u.Ticks == 0).MaxBy(u => u.Ticks);
+        var (unit, ticks) = TimeUnits.Where(u => time.Ticks % u.Ticks == 0).OrderByDescending(u => u.Ticks).FirstOrDefault();
         return unit is null ? time.ToString("c", CultureInfo.InvariantCulture) : Write(time.Ticks / ticks) + unit;
     }
 }

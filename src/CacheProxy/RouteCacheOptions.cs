@@ -24,7 +24,7 @@ public sealed class RouteCacheOptions
     /// <summary>Lifetime of a 404 or 410 that says nothing of its own. Default 0 (not stored); to 365 days.</summary>
     public TimeSpan? NegativeLifetime { get; set; }
 
-    /// <summary>How long a stale response with a validator is kept to be validated. Default 0 in OneMinute, 1 h in Rfc9111; 0 to 365 days.</summary>
+    /// <summary>How long a stale response with a validator is kept to be validated. Default 60 s in OneMinute (where MaxAge ends it), 1 h in Rfc9111; 0 to 365 days.</summary>
     public TimeSpan? Keep { get; set; }
 
     /// <summary>

@@ -36,7 +36,7 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
             MaxAge = said.MaxAge ?? (oneMinute ? minute : null),
             NegativeLifetime = said.NegativeLifetime ?? TimeSpan.Zero,
             HeuristicFreshness = !oneMinute,
-            Keep = said.Keep ?? (oneMinute ? TimeSpan.Zero : TimeSpan.FromHours(1)),
+            Keep = said.Keep ?? (oneMinute ? minute : TimeSpan.FromHours(1)),
             DefaultLifetimeWithCookie = said.DefaultLifetimeWithCookie ?? false,
             HonorRequestDirectives = said.HonorRequestDirectives ?? false,
         };

@@ -44,6 +44,11 @@ internal static partial class Log
     [LoggerMessage(10, LogLevel.Information, "Stopped.", EventName = "Stopped")]
     public static partial void Stopped(ILogger log);
 
+    // 12-19: requests
+
+    [LoggerMessage(12, LogLevel.Warning, "A fetch from the origin broke off.", EventName = "FetchBroken")]
+    public static partial void FetchBroken(ILogger log, Exception exception);
+
     // 20: the access log, only when asked for
 
     [LoggerMessage(20, LogLevel.Information, "{Method} {Target} {StatusCode} {Elapsed:0.0} ms {CacheStatus}", EventName = "Access")]

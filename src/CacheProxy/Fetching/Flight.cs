@@ -134,6 +134,9 @@ internal sealed record FlightAnswer(FlightAnswerKind Kind)
     /// <summary>What the store says of it.</summary>
     public StoreDecision Decision { get; init; }
 
+    /// <summary>Freshness left at receipt.</summary>
+    public TimeSpan TimeToLive { get; init; }
+
     /// <summary>May go to those who did not lead, if they select it.</summary>
     public bool IsShared { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -16,6 +17,7 @@ namespace CacheProxy.Fetching;
 /// The framework's default response feature cannot be used: its HasStarted is always false, so that YARP would turn a body that breaks off
 /// into a 502 on a response that has long been handed on. Upgrade, reset, request timeout and session features are absent on purpose.
 /// </remarks>
+[SuppressMessage("Reliability", "CA1001", Justification = "The body stream holds nothing that needs to be disposed.")]
 internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFeature, IHttpResponseTrailersFeature,
     IHttpRequestLifetimeFeature, IHttpRequestBodyDetectionFeature
 {
@@ -44,7 +46,7 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
         features.Set<IHttpResponseTrailersFeature>(this);
         features.Set<IHttpRequestLifetimeFeature>(this);
         features.Set<IHttpConnectionFeature>(ConnectionOf(client.Connection));
-        features.Set(ProxyFeatureOf(client));
+        features.Set<IReverseProxyFeature>(ProxyFeatureOf(client));
         features.Set<IRouteValuesFeature>(new RouteValuesFeature { RouteValues = new(client.Request.RouteValues) });
         features.Set<IHttpRequestIdentifierFeature>(new HttpRequestIdentifierFeature { TraceIdentifier = client.TraceIdentifier });
         features.Set(client.Features.Get<IEndpointFeature>());
@@ -164,7 +166,7 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
     };
 
     // Affinity would put one client's cookie on a response that is shared, so the exchange's cluster has none.
-    private static IReverseProxyFeature ProxyFeatureOf(HttpContext client)
+    private static ReverseProxyFeature ProxyFeatureOf(HttpContext client)
     {
         var feature = client.GetReverseProxyFeature();
         return new ReverseProxyFeature

@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using CacheProxy.Diagnostics;
 using CacheProxy.Http;
 using CacheProxy.Keys;
 using CacheProxy.Pipeline;
@@ -33,7 +33,7 @@ internal sealed class OriginFetch
         _fetcher = fetcher;
         _order = order;
         _flight = flight;
-        _requestFields = new HeaderDictionary(ForwardedFields.ForFetch(client.Request.Headers, order.Validating?.Head));
+        _requestFields = new HeaderDictionary(ForwardedFields.ForFetch(client.Request.Headers, order.Validating is { } stored ? Validation.Conditions(stored.Head) : null));
         _exchange = new OriginExchange(client, _requestFields, this, flight.Cancellation);
         _requestTime = fetcher.Clock.Now;
     }
@@ -43,6 +43,7 @@ internal sealed class OriginFetch
     public async Task RunAsync(RequestDelegate next)
     {
         var whole = false;
+        var started = _fetcher.Metrics.FetchStarted();
         try
         {
             await next(Context);
@@ -64,7 +65,9 @@ internal sealed class OriginFetch
         }
         finally
         {
+            var result = ResultOf(whole); // before the flight is disposed
             End(whole);
+            _fetcher.Metrics.FetchEnded(started, result);
         }
         await _exchange.RunCompletedAsync();
     }
@@ -91,6 +94,12 @@ internal sealed class OriginFetch
     /// <summary>The response turned out broken: readers are cut off at once, whatever the pipeline still does.</summary>
     public void Abort() => _flight.Recording.End(failed: true, trailers: null);
 
+    private FetchResult ResultOf(bool whole) =>
+        _answer is { Kind: FlightAnswerKind.Freshened } ? FetchResult.NotModified
+        : _flight.Cancellation.IsCancellationRequested ? FetchResult.Abandoned
+        : whole && Context.Features.Get<IForwarderErrorFeature>() is null ? FetchResult.Complete
+        : FetchResult.Failed;
+
     private void OnResponse(ResponseHead head)
     {
         var request = new RequestHead(HttpMethods.Get, _requestFields, _fetcher.CredentialFields);
@@ -108,6 +117,7 @@ internal sealed class OriginFetch
         {
             Head = head,
             Decision = decision,
+            TimeToLive = decision.FreshnessLifetime - _initialAge,
             IsShared = shared,
             ContentLength = head.ContentLength,
             VaryFields = varyFields ?? [],
@@ -194,21 +204,12 @@ internal sealed class OriginFetch
         IReadOnlyList<KeyValuePair<string, StringValues>>? trailers = _exchange.Trailers.Count > 0 ? [.. _exchange.Trailers] : null;
         _flight.Recording.End(failed: !whole, trailers);
         if (_storedHead is { } head && _flight.Recording.ToBody() is { } body && (head.ContentLength ?? body.Length) == body.Length
-            && MakeStored(WithoutUnstored(head), body, trailers, _answer!.Decision) is { } stored)
+            && MakeStored(new ResponseHead(head.StatusCode, head.ReasonPhrase, Validation.StoredFields(head), _responseTime), body, trailers, _answer!.Decision) is { } stored)
             _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime));
         // After storing: who finds no flight any more finds the stored response.
         _fetcher.Coalescer.Remove(_flight);
         _flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
         _flight.Dispose();
-    }
-
-    private ResponseHead WithoutUnstored(ResponseHead head)
-    {
-        var fields = Validation.StoredFields(head);
-        // RFC 9110 section 6.6.1: a recipient that stores a response without Date adds the time of receipt.
-        if (head.Date is null && head[HeaderNames.Date].Count == 0)
-            fields = [.. fields, new(HeaderNames.Date, HttpDate.Format(_fetcher.Time.GetUtcNow()))];
-        return new ResponseHead(head.StatusCode, head.ReasonPhrase, fields, _responseTime);
     }
 
     private StoredResponse? MakeStored(
@@ -225,7 +226,7 @@ internal sealed class OriginFetch
             ResponseTime = _responseTime,
             InitialAge = _initialAge,
             FreshnessLifetime = decision.FreshnessLifetime,
-            LifetimeIsDefault = decision.Reason == StoreReason.DefaultLifetime,
+            RequestWasAuthorized = _requestFields.ContainsKey(HeaderNames.Authorization),
             VaryFields = varyFields,
             VaryValues = Vary.Values(varyFields, _requestFields),
             FillSequence = _flight.FillSequence,

@@ -64,6 +64,9 @@ internal readonly record struct CacheStatus
 /// <summary>Why a request went forward (RFC 9211 section 2.2).</summary>
 internal enum ForwardReason
 {
+    /// <summary>It did not: a hit.</summary>
+    None,
+
     /// <summary>Nothing stored could answer, for a reason that is not known closer.</summary>
     Miss,
 

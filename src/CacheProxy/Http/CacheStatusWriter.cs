@@ -1,6 +1,8 @@
 namespace CacheProxy.Http;
 
-/// <summary>Writes Cache-Status members under one cache's name. Hits with up to an hour to live allocate nothing after the first of each.</summary>
+/// <summary>
+/// Writes Cache-Status members under one cache's name. Hits with up to an hour to live allocate nothing after the first of each.
+/// </summary>
 /// <remarks>Safe for any number of threads: two that write the same text for the first time both keep a right one.</remarks>
 internal sealed class CacheStatusWriter(string name)
 {

@@ -1,6 +1,8 @@
 namespace CacheProxy.Http;
 
-/// <summary>HTTP-date of RFC 9110 section 5.6.7 in its three forms, letters in any case (RFC 9111 section 4.2), otherwise to the letter.</summary>
+/// <summary>
+/// HTTP-date of RFC 9110 section 5.6.7 in its three forms, letters in any case (RFC 9111 section 4.2), otherwise to the letter.
+/// </summary>
 /// <remarks>
 /// <code>
 /// Sun, 06 Nov 1994 08:49:37 GMT     IMF-fixdate

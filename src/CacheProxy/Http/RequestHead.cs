@@ -6,7 +6,10 @@ namespace CacheProxy.Http;
 /// <summary>What the cache reads of a request's head, parsed once. Borrowed from the request: not to be kept beyond it.</summary>
 internal readonly struct RequestHead
 {
-    public RequestHead(string method, IDictionary<string, StringValues> fields)
+    /// <param name="method">The method, in its own case.</param>
+    /// <param name="fields">The fields.</param>
+    /// <param name="credentialFields">Names of fields that carry credentials besides Authorization and Cookie.</param>
+    public RequestHead(string method, IDictionary<string, StringValues> fields, ReadOnlySpan<string> credentialFields = default)
     {
         Method = method;
         Fields = fields;
@@ -22,6 +25,8 @@ internal readonly struct RequestHead
         IfRange = ifRange;
         HasAuthorization = fields.ContainsKey(HeaderNames.Authorization);
         HasCookie = fields.ContainsKey(HeaderNames.Cookie);
+        foreach (var name in credentialFields)
+            HasOtherCredentials |= fields.ContainsKey(name);
         HasOriginPreconditions = fields.ContainsKey(HeaderNames.IfMatch) || fields.ContainsKey(HeaderNames.IfUnmodifiedSince);
     }
 
@@ -48,6 +53,14 @@ internal readonly struct RequestHead
     public bool HasAuthorization { get; }
 
     public bool HasCookie { get; }
+
+    /// <summary>One of the fields that the operator says carry credentials.</summary>
+    public bool HasOtherCredentials { get; }
+
+    /// <summary>Whether the answer may be meant for one user.</summary>
+    public bool HasCredentials => HasAuthorization || HasCookie || HasOtherCredentials;
+
+    public bool HasConditionsOrRange => IfNoneMatch.Count + IfModifiedSince.Count + Range.Count > 0;
 
     /// <summary>If-Match or If-Unmodified-Since, which only the origin may evaluate (RFC 9111 section 4.3.2).</summary>
     public bool HasOriginPreconditions { get; }

@@ -53,7 +53,10 @@ internal sealed class ResponseHead
 
     public bool HasExpires { get; }
 
-    /// <summary>The Expires field; <c>null</c> when absent, unreadable, or there more than once with different values: see <see cref="HasExpires"/>.</summary>
+    /// <summary>
+    /// The Expires field; <c>null</c> when absent, unreadable, or there more than once with different values: see
+    /// <see cref="HasExpires"/>.
+    /// </summary>
     public DateTimeOffset? Expires { get; }
 
     public DateTimeOffset? LastModified { get; }

@@ -1,9 +1,13 @@
 namespace CacheProxy.Http;
 
-/// <summary>A URI reference in its parts (RFC 3986 section 4.1), their text untouched. <c>null</c> stands for a part that is not there.</summary>
+/// <summary>
+/// A URI reference in its parts (RFC 3986 section 4.1), their text untouched. <c>null</c> stands for a part that is not there.
+/// </summary>
 internal sealed record UriReference(string? Scheme, string? Authority, string Path, string? Query)
 {
-    /// <summary>The parts without the fragment; <c>null</c> for an empty reference and for characters that no request line may have.</summary>
+    /// <summary>
+    /// The parts without the fragment; <c>null</c> for an empty reference and for characters that no request line may have.
+    /// </summary>
     public static UriReference? Parse(string? text)
     {
         var rest = text.AsSpan().Trim(FieldList.Whitespace);
@@ -55,7 +59,8 @@ internal sealed record UriReference(string? Scheme, string? Authority, string Pa
 
     /// <summary>User information makes another authority: nobody sends it here in good faith.</summary>
     private static bool IsSameAuthority(ReadOnlySpan<char> authority, ReadOnlySpan<char> host, string scheme) =>
-        !authority.IsEmpty && WithoutDefaultPort(authority, scheme).Equals(WithoutDefaultPort(host, scheme), StringComparison.OrdinalIgnoreCase);
+        !authority.IsEmpty
+        && WithoutDefaultPort(authority, scheme).Equals(WithoutDefaultPort(host, scheme), StringComparison.OrdinalIgnoreCase);
 
     private static ReadOnlySpan<char> WithoutDefaultPort(ReadOnlySpan<char> authority, string scheme)
     {

@@ -1,4 +1,5 @@
 using CacheProxy.Http;
+using CacheProxy.Policy;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
@@ -28,14 +29,6 @@ internal static class ForwardedFields
         HeaderNames.Range, HeaderNames.Expect, HeaderNames.ContentLength,
     };
 
-    /// <summary>Fields that Connection cannot name away: without them the message would mean something else (RFC 9110 section 7.6.1).</summary>
-    private static readonly HashSet<string> EndToEnd = new(StringComparer.OrdinalIgnoreCase)
-    {
-        HeaderNames.Host, HeaderNames.ContentLength, HeaderNames.TransferEncoding, HeaderNames.CacheControl, HeaderNames.Authorization,
-        HeaderNames.Cookie, HeaderNames.ContentType, HeaderNames.ContentEncoding, HeaderNames.Expires, HeaderNames.Vary, HeaderNames.Age,
-        HeaderNames.Date, HeaderNames.ETag, HeaderNames.SetCookie, HeaderNames.Connection, HeaderNames.Upgrade,
-    };
-
     /// <summary>Takes out of the request what must not be forwarded.</summary>
     /// <param name="fields">The request's fields; changed in place.</param>
     /// <param name="isSafe">The method is GET or HEAD: then a method override is taken out as well.</param>
@@ -54,7 +47,7 @@ internal static class ForwardedFields
     /// The fields of a fetch for the store: a client's own conditions and range are left out, so that the whole comes back; Accept-Encoding
     /// is forwarded as it is keyed; the validators of a stored response go along.
     /// </summary>
-    public static Dictionary<string, StringValues> ForFetch(IDictionary<string, StringValues> client, ResponseHead? validating)
+    public static Dictionary<string, StringValues> ForFetch(IDictionary<string, StringValues> client, ValidationConditions? validating)
     {
         var fields = new Dictionary<string, StringValues>(client.Count + 2, StringComparer.OrdinalIgnoreCase);
         foreach (var (name, value) in client)
@@ -63,10 +56,10 @@ internal static class ForwardedFields
         Clean(fields, isSafe: true);
         if (fields.TryGetValue(HeaderNames.AcceptEncoding, out var codings))
             SetOrRemove(fields, HeaderNames.AcceptEncoding, AcceptEncoding.Normalise(codings));
-        if (validating is not null)
+        if (validating is { } conditions)
         {
-            SetOrRemove(fields, HeaderNames.IfNoneMatch, validating.EntityTag);
-            SetOrRemove(fields, HeaderNames.IfModifiedSince, validating[HeaderNames.LastModified]);
+            SetOrRemove(fields, HeaderNames.IfNoneMatch, conditions.IfNoneMatch);
+            SetOrRemove(fields, HeaderNames.IfModifiedSince, conditions.IfModifiedSince);
         }
         return fields;
     }
@@ -74,18 +67,12 @@ internal static class ForwardedFields
     /// <summary>Removes the fields that Connection names: they are for the next hop alone (RFC 9110 section 7.6.1).</summary>
     public static void RemoveNamed(StringValues connection, IDictionary<string, StringValues> fields)
     {
-        foreach (var line in connection)
+        foreach (var option in new FieldList(connection))
         {
-            foreach (var range in line.AsSpan().Split(','))
-            {
-                var name = line.AsSpan()[range].Trim(" \t");
-                if (name.IsEmpty || name.Equals("close", StringComparison.OrdinalIgnoreCase)
-                    || name.Equals("keep-alive", StringComparison.OrdinalIgnoreCase))
-                    continue;
-                var text = name.ToString();
-                if (!EndToEnd.Contains(text))
-                    fields.Remove(text);
-            }
+            var name = option.ToString();
+            // Connection and Upgrade themselves are YARP's business: it drops them, or makes them anew for a websocket.
+            if (!HopByHop.IsEndToEnd(name) && !name.Equals(HeaderNames.Upgrade, StringComparison.OrdinalIgnoreCase))
+                fields.Remove(name);
         }
     }
 

@@ -33,7 +33,10 @@ internal static class Vary
         return [.. fields];
     }
 
-    /// <summary>The values that select a variant: all lines joined, white space around list commas outside quotes taken out; <c>null</c> for an absent field.</summary>
+    /// <summary>
+    /// The values that select a variant: all lines joined, white space around list commas outside quotes taken out; <c>null</c> for an
+    /// absent field.
+    /// </summary>
     /// <remarks>Accept-Encoding is reduced to what origins know; Accept-Language loses all white space and its case.</remarks>
     public static string?[] Values(string[] fields, IDictionary<string, StringValues> request)
     {

@@ -3,7 +3,10 @@ using Microsoft.Extensions.Primitives;
 
 namespace CacheProxy.Keys;
 
-/// <summary>A varied request field in the form in which values are compared (RFC 9111 section 4.1: lines combined, blanks that mean nothing gone).</summary>
+/// <summary>
+/// A varied request field in the form in which values are compared (RFC 9111 section 4.1: lines combined, blanks that mean nothing
+/// gone).
+/// </summary>
 internal static class VaryValue
 {
     private const int StackLength = 512;

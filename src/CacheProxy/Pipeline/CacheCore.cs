@@ -36,7 +36,8 @@ internal sealed class CacheCore : IDisposable
         Coalescer = new Coalescer(Marks, value.UncacheableMemory);
         CredentialFields = value.CredentialFields.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         Fetcher = new OriginFetcher(Store, Coalescer, Clock, time, CredentialFields,
-            services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
+            metrics, services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
+        metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
         Passing = new Passing(Store, metrics);
     }
 

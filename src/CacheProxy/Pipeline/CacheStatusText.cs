@@ -1,7 +1,48 @@
+using CacheProxy.Http;
+using CacheProxy.Policy;
+
 namespace CacheProxy.Pipeline;
 
-/// <summary>An outcome as Cache-Status field value.</summary>
+/// <summary>An outcome as our member of the Cache-Status field (RFC 9211).</summary>
 internal static class CacheStatusText
 {
-    public static string Of(in Outcome outcome, int statusCode) => "CacheProxy";
+    private static readonly CacheStatusWriter Writer = new("CacheProxy");
+
+    /// <param name="outcome">How the request is answered.</param>
+    /// <param name="forwardStatus">The status code of the origin's answer, if the request went there.</param>
+    public static string Of(in Outcome outcome, int? forwardStatus)
+    {
+        if (outcome is { Result: CacheResult.Hit, TimeToLive: { } timeToLive })
+            return Writer.Hit(timeToLive);
+        var isHit = outcome.Forward == ForwardReason.None;
+        return Writer.Write(new CacheStatus
+        {
+            IsHit = isHit,
+            Forward = outcome.Forward,
+            ForwardStatus = isHit ? null : forwardStatus,
+            TimeToLive = outcome.TimeToLive,
+            IsStored = outcome.Stored,
+            IsCollapsed = outcome.Collapsed,
+            Detail = outcome is { Stored: false, StoreReason: { } reason } ? DetailOf(reason) : null,
+        });
+    }
+
+    /// <summary>Why a response was not stored, as a token.</summary>
+    private static string DetailOf(StoreReason reason) => reason switch
+    {
+        StoreReason.NoStore => "no-store",
+        StoreReason.RequestNoStore => "request-no-store",
+        StoreReason.Private => "private",
+        StoreReason.Authorization => "authorization",
+        StoreReason.SetCookie => "set-cookie",
+        StoreReason.VaryStar => "vary-star",
+        StoreReason.Status => "status",
+        StoreReason.PartialContent => "partial-content",
+        StoreReason.NoLifetime => "no-lifetime",
+        StoreReason.Cookie => "credentials",
+        StoreReason.Expired => "expired",
+        StoreReason.TooLarge => "too-large",
+        StoreReason.Incomplete => "close-delimited",
+        _ => "not-stored",
+    };
 }

@@ -4,6 +4,7 @@ using CacheProxy.Http;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
@@ -14,17 +15,20 @@ internal static class Delivery
 {
     private static readonly string[] Seconds = [.. Enumerable.Range(0, 3601).Select(s => s.ToString(CultureInfo.InvariantCulture))];
 
-    /// <summary>Answers from a stored response, with the client's own conditions and range applied to it.</summary>
-    public static Task FromStoreAsync(HttpContext context, in RequestHead request, StoredResponse stored, TimeSpan age, string cacheStatus)
+    /// <summary>What a client gets of a stored response, by its own conditions and range.</summary>
+    public static Selection SelectionOf(in RequestHead request, StoredResponse stored) =>
+        request.HasConditionsOrRange
+            ? Preconditions.Evaluate(request, stored.Head, stored.Body.Length)
+            : new Selection(stored.Head.StatusCode, 0, stored.Body.Length);
+
+    /// <summary>Answers from a stored response.</summary>
+    public static Task FromStoreAsync(
+        HttpContext context, bool isHead, StoredResponse stored, Selection selection, TimeSpan age, string cacheStatus)
     {
         var response = context.Response;
-        var whole = stored.Body.Length;
-        var selection = request.HasConditionsOrRange
-            ? Preconditions.Evaluate(request, stored.Head, whole)
-            : new Selection(stored.Head.StatusCode, 0, whole);
-        WriteHead(response, stored.Head, selection, whole, cacheStatus);
+        WriteHead(response, stored.Head, selection, stored.Body.Length, cacheStatus);
         response.Headers.Age = AgeText(age);
-        if (HttpMethods.IsHead(request.Method) || selection.Length == 0)
+        if (isHead || selection.Length == 0)
             return Task.CompletedTask;
         var written = stored.Body.WriteToAsync(response.BodyWriter, selection.Offset, selection.Length, context.RequestAborted);
         if (stored.Trailers is null)
@@ -101,7 +105,7 @@ internal static class Delivery
         var upstream = headers["Cache-Status"];
         headers["Cache-Status"] = upstream.Count == 0 ? cacheStatus : StringValues.Concat(upstream, cacheStatus);
         if (status == head.StatusCode && head.ReasonPhrase is { } reason)
-            response.HttpContext.Features.GetRequiredFeature<Microsoft.AspNetCore.Http.Features.IHttpResponseFeature>().ReasonPhrase = reason;
+            response.HttpContext.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = reason;
         if (wholeLength is not { } whole || isNotModified || status is StatusCodes.Status204NoContent or < 200)
             return;
         response.ContentLength = selection.Length;

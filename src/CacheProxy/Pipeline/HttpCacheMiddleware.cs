@@ -52,7 +52,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
 
         // (4) The decision.
-        var decision = stored is null ? Reuse.DecideMiss(head, settings.Policy) : Reuse.Decide(head, stored, now, settings.Policy);
+        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, now, settings.Policy);
 
         // (5) The answer.
         switch (decision.Verb)
@@ -127,9 +127,16 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 // A range of something that is not stored: the origin sends just that.
                 if (head.Range.Count > 0 && !answer.Decision.Store && answer.Head!.StatusCode == StatusCodes.Status200OK)
                     return false;
-                var miss = new Outcome(CacheResult.Miss, reason, answer.Decision.Store, answer.Decision.Reason, collapsed);
-                core.Metrics.Record(miss);
-                await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, CacheStatusText.Of(miss, answer.Head!.StatusCode));
+                var miss = new Outcome(
+                    CacheResult.Miss, reason, answer.Decision.Store, answer.Decision.Reason, collapsed, answer.Decision.Store ? answer.TimeToLive : null);
+                try
+                {
+                    await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, CacheStatusText.Of(miss, answer.Head!.StatusCode));
+                }
+                finally
+                {
+                    core.Metrics.Record(miss, reader.Position);
+                }
                 return true;
             case FlightAnswerKind.Freshened:
                 await ServeAsync(context, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), CacheResult.Revalidated, reason, collapsed);
@@ -150,8 +157,10 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         ForwardReason forward = ForwardReason.None, bool collapsed = false)
     {
         var outcome = new Outcome(result, forward, Collapsed: collapsed, TimeToLive: stored.FreshnessLifetime - age);
-        core.Metrics.Record(outcome);
-        return Delivery.FromStoreAsync(context, head, stored, age, CacheStatusText.Of(outcome, stored.Head.StatusCode));
+        var selection = Delivery.SelectionOf(head, stored);
+        var isHead = HttpMethods.IsHead(head.Method);
+        core.Metrics.Record(outcome, isHead ? 0 : selection.Length);
+        return Delivery.FromStoreAsync(context, isHead, stored, selection, age, CacheStatusText.Of(outcome, stored.Head.StatusCode));
     }
 
     /// <summary>Refreshes behind a stale answer, with this request's fields, unless someone does already.</summary>
@@ -181,7 +190,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
     private Task RefuseAsync(HttpContext context, int status)
     {
-        core.Metrics.Record(new Outcome(CacheResult.Refused));
+        core.Metrics.Record(new Outcome(CacheResult.Refused), bodyBytes: 0);
         if (status != StatusCodes.Status504GatewayTimeout)
             context.Response.Headers.Connection = "close"; // after a request that is not to be trusted, neither is what follows it
         return ProblemResponse.WriteAsync(context.Response, status);

@@ -1,3 +1,4 @@
+using CacheProxy.Http;
 using CacheProxy.Policy;
 
 namespace CacheProxy.Pipeline;
@@ -37,17 +38,4 @@ internal enum CacheResult
 
     /// <summary>The cache itself refused (400, 405) or had nothing to give (only-if-cached: 504).</summary>
     Refused,
-}
-
-/// <summary>Why a request went to the origin: the fwd tokens of RFC 9211 section 2.2.</summary>
-internal enum ForwardReason
-{
-    None,
-    Bypass,
-    Method,
-    UriMiss,
-    VaryMiss,
-    Miss,
-    Request,
-    Stale,
 }

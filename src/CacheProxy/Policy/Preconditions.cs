@@ -3,7 +3,9 @@ using Microsoft.Extensions.Primitives;
 
 namespace CacheProxy.Policy;
 
-/// <summary>A client's own conditions and range, evaluated on a stored response (RFC 9110 sections 13 and 14; RFC 9111 section 4.3.2).</summary>
+/// <summary>
+/// A client's own conditions and range, evaluated on a stored response (RFC 9110 sections 13 and 14; RFC 9111 section 4.3.2).
+/// </summary>
 internal static class Preconditions
 {
     /// <summary>

@@ -24,6 +24,9 @@ internal static class Reuse
     }
 
     /// <summary>Whether a stale response may stand in for an error of the origin (RFC 5861 section 4).</summary>
+    /// <remarks>
+    /// It does not know the request: to be asked only where the decision was to go forward as <see cref="ReuseReason.Stale"/>.
+    /// </remarks>
     public static bool MayServeOnError(StoredResponse stored, DateTimeOffset now, CachePolicy policy)
     {
         var age = stored.AgeAt(now);
@@ -33,7 +36,8 @@ internal static class Reuse
         return staleness < TimeSpan.Zero || staleness < Freshness.StaleIfError(stored.Head.CacheControl, policy);
     }
 
-    private static (ReuseVerb Verb, ReuseReason Reason) Decide(in RequestHead request, StoredResponse stored, TimeSpan age, CachePolicy policy)
+    private static (ReuseVerb Verb, ReuseReason Reason) Decide(
+        in RequestHead request, StoredResponse stored, TimeSpan age, CachePolicy policy)
     {
         var head = stored.Head;
         ref readonly var directives = ref head.CacheControl;
@@ -60,7 +64,8 @@ internal static class Reuse
             return (ReuseVerb.Serve, ReuseReason.Fresh);
         if (policy.HonorRequestDirectives && MayBeStaleFor(request.CacheControl, directives, staleness))
             return (ReuseVerb.Serve, ReuseReason.MaxStale);
-        if (staleness < Freshness.StaleWhileRevalidate(directives) && !(policy.HonorRequestDirectives && RefusesStale(request.CacheControl)))
+        var refusesStale = policy.HonorRequestDirectives && RefusesStale(request.CacheControl);
+        if (!refusesStale && staleness < Freshness.StaleWhileRevalidate(directives))
             return (ReuseVerb.ServeStale, ReuseReason.StaleWhileRevalidate);
         return Ask(head, ReuseReason.Stale);
     }
@@ -72,14 +77,18 @@ internal static class Reuse
     private static bool RequestForbids(in RequestHead request, TimeSpan age, TimeSpan staleness)
     {
         var directives = request.CacheControl;
-        return directives.NoCache || request.IsPragmaNoCache || age > directives.MaxAge || (staleness < TimeSpan.Zero && -staleness < directives.MinFresh);
+        return directives.NoCache || request.IsPragmaNoCache
+            || age > directives.MaxAge
+            || (staleness < TimeSpan.Zero && -staleness < directives.MinFresh);
     }
 
     /// <summary>The request's max-stale (section 5.2.1.2), where the response may be stale at all; s-maxage forbids it here.</summary>
     private static bool MayBeStaleFor(in CacheControl request, in CacheControl response, TimeSpan staleness) =>
         staleness <= request.MaxStale && Freshness.MayBeStale(response) && response.SharedMaxAge is null;
 
-    /// <summary>max-age without max-stale, and min-fresh: "does not wish to receive a stale response" (sections 5.2.1.1, 5.2.1.3).</summary>
+    /// <summary>
+    /// max-age without max-stale, and min-fresh: "does not wish to receive a stale response" (sections 5.2.1.1, 5.2.1.3).
+    /// </summary>
     private static bool RefusesStale(in CacheControl request) =>
         request.MinFresh is not null || (request.MaxAge is not null && request.MaxStale is null);
 }

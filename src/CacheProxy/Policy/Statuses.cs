@@ -14,7 +14,9 @@ internal static class Statuses
     public static bool IsHeuristicallyCacheable(int status) =>
         status is 200 or 203 or 204 or 300 or 301 or 308 or 404 or 405 or 410 or 414 or 501;
 
-    /// <summary>Codes of RFC 9110, whose rules for caches are observed here; what must-understand asks for (RFC 9111 section 5.2.2.3).</summary>
+    /// <summary>
+    /// Codes of RFC 9110, whose rules for caches are observed here: what must-understand means (RFC 9111 section 5.2.2.3).
+    /// </summary>
     public static bool IsUnderstood(int status) =>
         status is (>= 200 and <= 205) or (>= 300 and <= 303) or 305 or 307 or 308 or (>= 400 and <= 417) or 421 or 422 or 426
             or (>= 500 and <= 505);

@@ -4,7 +4,8 @@ using CacheProxy.Keys;
 namespace CacheProxy.Policy;
 
 /// <summary>
-/// Whether a response may be stored and shared with others who wait for it, and how long it is fresh (RFC 9111 section 3). Unknown means no.
+/// Whether a response may be stored and shared with others who wait for it, and how long it is fresh (RFC 9111 section 3). Unknown
+/// means no.
 /// </summary>
 internal static class Storability
 {
@@ -58,6 +59,14 @@ internal static class Storability
         // Section 4.1: it would match no request.
         return Vary.Fields(response.Vary) is null ? StoreReason.VaryStar : null;
     }
+
+    /// <summary>
+    /// Whether an error may go to those who wait for the same fetch, so that a failing origin does not get them all: they have no credentials,
+    /// and the origin does not say that it is meant for one of them. It is never stored.
+    /// </summary>
+    public static bool MayShareError(in RequestHead request, ResponseHead response) =>
+        response.StatusCode >= 500 && !request.HasCredentials && !response.HasSetCookie
+        && response.CacheControl is { NoStore: false, Private: false, PrivateFields: null };
 
     /// <summary>Whether a response to a request with Authorization may answer others (section 3.5).</summary>
     public static bool AllowsAuthorized(in CacheControl directives) =>
@@ -122,7 +131,7 @@ internal enum StoreReason
     /// <summary>Nothing says how long it may live.</summary>
     NoLifetime,
 
-    /// <summary>A lifetime that the origin did not give does not apply to a request with a Cookie.</summary>
+    /// <summary>A lifetime that the origin did not give does not apply to a request with a Cookie or other credentials.</summary>
     Cookie,
 
     /// <summary>Neither fresh nor of use when stale.</summary>

@@ -2,7 +2,7 @@ using CacheProxy.Http;
 
 namespace CacheProxy.Policy;
 
-/// <summary>Where a response's lifetime comes from, last clause of RFC 9111 section 3: the origin, the route's default, or a guess.</summary>
+/// <summary>Where a lifetime comes from, last clause of RFC 9111 section 3: the origin, the route's default, or a guess.</summary>
 /// <param name="IsKnown">Whether there is one, be it zero.</param>
 /// <param name="Reason">Its source, or why there is none.</param>
 /// <param name="Value">Not yet bounded by the policy.</param>
@@ -33,9 +33,11 @@ internal readonly record struct StoreLifetime(bool IsKnown, StoreReason Reason, 
     /// meant for one user is not.
     /// </summary>
     public static bool AllowsUnspoken(in RequestHead request, in CacheControl response, CachePolicy policy) =>
-        (!request.HasAuthorization || Storability.AllowsAuthorized(response)) && (!request.HasCookie || policy.DefaultLifetimeWithCookie);
+        (!request.HasAuthorization || Storability.AllowsAuthorized(response)) && !HasOtherCredentials(request, policy);
 
-    /// <summary>The route's lifetime for responses that say nothing: no Cache-Control, Expires or Pragma at all, not even an unreadable one.</summary>
+    /// <summary>
+    /// The route's lifetime for responses that say nothing: no Cache-Control, Expires or Pragma, not even an unreadable one.
+    /// </summary>
     private static TimeSpan? Default(ResponseHead response, CachePolicy policy)
     {
         if (response.CacheControl.IsPresent || response.HasExpires || response.HasPragma)
@@ -48,8 +50,11 @@ internal readonly record struct StoreLifetime(bool IsKnown, StoreReason Reason, 
     private static StoreLifetime Unless(in RequestHead request, CachePolicy policy, StoreLifetime lifetime)
     {
         // Authorization has had its say in Storability.
-        return request.HasCookie && !policy.DefaultLifetimeWithCookie ? None(StoreReason.Cookie) : lifetime;
+        return HasOtherCredentials(request, policy) ? None(StoreReason.Cookie) : lifetime;
     }
+
+    private static bool HasOtherCredentials(in RequestHead request, CachePolicy policy) =>
+        request.HasOtherCredentials || (request.HasCookie && !policy.DefaultLifetimeWithCookie);
 
     private static StoreLifetime None(StoreReason reason) => new(false, reason, TimeSpan.Zero);
 }

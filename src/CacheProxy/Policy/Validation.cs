@@ -8,7 +8,9 @@ namespace CacheProxy.Policy;
 /// <summary>Validating a stored response with the origin, and freshening it from a 304 (RFC 9111 sections 4.3.1, 4.3.3, 4.3.4).</summary>
 internal static class Validation
 {
-    /// <summary>Never stored: RFC 9111 sections 5.1 and 7.3. Age is part of the stored response's times, cookies belong to one client.</summary>
+    /// <summary>
+    /// Never stored: RFC 9111 sections 5.1 and 7.3. Age is part of the stored response's times, cookies belong to one client.
+    /// </summary>
     private static readonly FrozenSet<string> NotStored = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase, HeaderNames.Age, HeaderNames.SetCookie, "Set-Cookie2");
 
@@ -26,7 +28,8 @@ internal static class Validation
     /// <summary>Whether a 304 speaks of this stored response: its validators, where it has any, agree (section 4.3.4).</summary>
     public static bool Selects(ResponseHead notModified, ResponseHead stored)
     {
-        // Weak comparison: origins and the compressors before them are not at one on W/ in a 304, and the bytes are the stored ones either way.
+        // Weak comparison: origins and the compressors before them are not at one on W/ in a 304, and the bytes are the stored ones
+        // either way.
         if (notModified.EntityTag is { } tag && stored.EntityTag is { } storedTag)
             return EntityTag.WeakEquals(tag, storedTag);
         // First clause: a strong validator that nothing stored has.
@@ -35,7 +38,9 @@ internal static class Validation
         return notModified.LastModified is null || stored.LastModified is null || notModified.LastModified == stored.LastModified;
     }
 
-    /// <summary>The stored head updated by the 304's fields (section 3.2; Content-Encoding, Content-Type, Content-Range, Content-Length stay).</summary>
+    /// <summary>
+    /// The stored head updated by the 304's fields (section 3.2; Content-Encoding, Content-Type, Content-Range, Content-Length stay).
+    /// </summary>
     /// <remarks>
     /// Its Age and cookies are not merged, nor its tag where one is stored: the stored one may be weak for a reason. The result is to be
     /// put to <see cref="Storability"/> again, with the 304's own initial age.
@@ -60,8 +65,12 @@ internal static class Validation
         return new ResponseHead(stored.StatusCode, stored.ReasonPhrase, StoredFields(merged), now);
     }
 
-    /// <summary>Fields to leave out when a response is stored: hop-by-hop, named by Connection, private="f", no-cache="f", Set-Cookie, Age.</summary>
-    /// <remarks>Everything else stays, Cache-Status of caches further up too. A response without Date gets one (RFC 9110 section 6.6.1).</remarks>
+    /// <summary>
+    /// Fields to leave out when a response is stored: hop-by-hop, named by Connection, private="f", no-cache="f", Set-Cookie, Age.
+    /// </summary>
+    /// <remarks>
+    /// Everything else stays, Cache-Status of caches further up too. A response without Date gets one (RFC 9110 section 6.6.1).
+    /// </remarks>
     public static KeyValuePair<string, StringValues>[] StoredFields(ResponseHead received)
     {
         var connection = received[HeaderNames.Connection];

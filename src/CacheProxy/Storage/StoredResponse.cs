@@ -38,9 +38,6 @@ internal sealed class StoredResponse
     /// <summary>The request had Authorization, so reuse rests on what RFC 9111 section 3.5 allows.</summary>
     public bool RequestWasAuthorized { get; init; }
 
-    /// <summary>The lifetime is the route's default, not the origin's word: then nobody with credentials is given this response.</summary>
-    public bool LifetimeIsDefault { get; init; }
-
     /// <summary>Bytes this takes in memory, estimated: text, body and the objects around them.</summary>
     public long Size
     {
