@@ -33,8 +33,7 @@ grep -q 'Lamp, dimmed' <<< "$answer" || broken "The read after the write is not 
 second=$(sed -n 's/^ *proxy 2 *\(http[^ ]*\).*/\1/p' "$folder/output")
 curl -sf -o /dev/null "${second}items" || broken "The second proxy at $second does not answer."
 
-# dotnet run does not pass SIGTERM on in every version: the signal goes to what it started.
-kill -TERM "$(pgrep -P "$run")"
+kill -TERM "$run"
 status=0
 wait "$run" || status=$?
 ((status == 0)) || broken "It ended with exit code $status."
