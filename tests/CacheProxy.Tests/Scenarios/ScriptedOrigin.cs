@@ -15,6 +15,7 @@ internal sealed class ScriptedOrigin : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentQueue<OriginRequest> _requests = new();
     private readonly Task _accepting;
+    private int _count;
 
     public ScriptedOrigin(Func<OriginRequest, Task> script)
     {
@@ -69,7 +70,7 @@ internal sealed class ScriptedOrigin : IAsyncDisposable
             {
                 while (await ReadHeadAsync(stream) is { } head)
                 {
-                    var request = new OriginRequest(head, client, stream, _requests.Count + 1);
+                    var request = new OriginRequest(head, client, stream, Interlocked.Increment(ref _count));
                     await request.ReadBodyAsync();
                     _requests.Enqueue(request);
                     await Script(request);
