@@ -137,6 +137,17 @@ internal sealed class OriginRequest(string head, TcpClient client, NetworkStream
         await stream.FlushAsync();
     }
 
+    /// <summary>Whether bytes have come that are not of this request.</summary>
+    public bool HasMore() => stream.DataAvailable;
+
+    /// <summary>Bytes beyond the request: of a tunnel.</summary>
+    public async Task<byte[]> ReadExactlyAsync(int count)
+    {
+        var bytes = new byte[count];
+        await stream.ReadExactlyAsync(bytes);
+        return bytes;
+    }
+
     /// <summary>Ends the connection cleanly (FIN).</summary>
     public void Close()
     {
