@@ -49,8 +49,8 @@ internal static class ForwardedFields
     public static void Clean(IDictionary<string, StringValues> fields, bool isSafe)
     {
         List<string>? found = null;
-        foreach (var (name, _) in fields)
-            if (IsOverride(name) || (isSafe && IsIn(MethodOverrides, name)))
+        foreach (var (name, lines) in fields)
+            if (IsOverride(name) || (isSafe && IsIn(MethodOverrides, name)) || HasControls(lines))
                 (found ??= []).Add(name);
         foreach (var name in found ?? [])
             fields.Remove(name);
@@ -110,6 +110,15 @@ internal static class ForwardedFields
             return false;
         foreach (var prefix in OverridePrefixes)
             if (Dashed(name).StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
+                return true;
+        return false;
+    }
+
+    /// <summary>RFC 9110 section 5.5. A server lets them through; an origin may answer them with an error that others would get to see.</summary>
+    private static bool HasControls(StringValues lines)
+    {
+        foreach (var line in lines)
+            if (FieldValue.HasControls(line))
                 return true;
         return false;
     }
