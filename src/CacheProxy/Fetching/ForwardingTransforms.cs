@@ -70,7 +70,7 @@ internal sealed class ForwardingTransforms : ITransformProvider
     /// <summary>A lone CR in the reason phrase would end the status line for some clients.</summary>
     private static void TakeOutBrokenReason(IHttpResponseFeature response)
     {
-        if (FieldValue.HasControls(response.ReasonPhrase))
+        if (FieldValue.HasControls(response.ReasonPhrase.AsSpan()))
             response.ReasonPhrase = null;
     }
 
