@@ -13,15 +13,32 @@ namespace Items.Api.Tests.Database;
 /// </summary>
 public sealed class PostgreSqlServer : IAsyncDisposable
 {
-    private readonly Lazy<Running> _running = new(Start);
+    /// <summary>Each test has a database, and so a pool, of its own; without this the server runs out of connections.</summary>
+    private const string LettingGo = "Timeout=5;Connection Idle Lifetime=1;Connection Pruning Interval=1";
 
+    private readonly int _port = FreePort();
+    private readonly Lazy<Running> _running;
+
+    public PostgreSqlServer() => _running = new Lazy<Running>(Begin);
+
+    /// <summary>A new database on the running server.</summary>
     public string NewConnection()
+    {
+        var connection = NewConnectionBeforeStart();
+        Start();
+        return connection;
+    }
+
+    /// <summary>Where a database will be once the server has been started.</summary>
+    public string NewConnectionBeforeStart()
     {
         if (FindPrograms() is null && Environment.GetEnvironmentVariable("CI") != "true")
             Assert.Skip("PostgreSQL is not installed (Debian: apt-get install postgresql).");
         return string.Create(CultureInfo.InvariantCulture,
-            $"Host=127.0.0.1;Port={_running.Value.Port};Username=postgres;Database=items_{Guid.NewGuid():n};Timeout=5");
+            $"Host=127.0.0.1;Port={_port};Username=postgres;Database=items_{Guid.NewGuid():n};{LettingGo}");
     }
+
+    public void Start() => _ = _running.Value;
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
@@ -30,7 +47,7 @@ public sealed class PostgreSqlServer : IAsyncDisposable
     {
         if (!_running.IsValueCreated || !_running.Value.Folder.Exists)
             return;
-        var (process, folder, _) = _running.Value;
+        var (process, folder) = _running.Value;
         var id = (await File.ReadAllLinesAsync(Path.Combine(folder.FullName, "data", "postmaster.pid")))[0];
         Run("kill", "-INT", id);
         await process.WaitForExitAsync();
@@ -44,7 +61,7 @@ public sealed class PostgreSqlServer : IAsyncDisposable
         : Directory.GetDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin"))
             .Where(bin => File.Exists(Path.Combine(bin, "initdb"))).Order(StringComparer.Ordinal).LastOrDefault();
 
-    private static Running Start()
+    private Running Begin()
     {
         var programs = FindPrograms() ?? throw new InvalidOperationException("PostgreSQL is not installed, and CI must not skip its tests.");
         var folder = Directory.CreateTempSubdirectory("items-postgresql-");
@@ -56,9 +73,8 @@ public sealed class PostgreSqlServer : IAsyncDisposable
             initialize.StandardOutput.ReadToEnd();
             initialize.WaitForExit();
         }
-        var port = FreePort();
         var server = AsServer(Path.Combine(programs, "postgres"), "-D", data, "-h", "127.0.0.1", "-k", folder.FullName,
-            "-p", port.ToString(CultureInfo.InvariantCulture), "-c", "fsync=off");
+            "-p", _port.ToString(CultureInfo.InvariantCulture), "-c", "fsync=off", "-c", "max_connections=300");
         var said = new List<string>();
         while (server.StandardError.ReadLine() is { } line)
         {
@@ -66,23 +82,23 @@ public sealed class PostgreSqlServer : IAsyncDisposable
             if (line.Contains("ready to accept connections", StringComparison.Ordinal))
             {
                 _ = server.StandardError.ReadToEndAsync();
-                return new Running(server, folder, port);
+                return new Running(server, folder);
             }
         }
         throw new InvalidOperationException("PostgreSQL did not start: " + string.Join('\n', said));
     }
 
-    private static Process AsServer(string program, params string[] arguments) => Begin(Environment.IsPrivilegedProcess
+    private static Process AsServer(string program, params string[] arguments) => Launch(Environment.IsPrivilegedProcess
         ? ["runuser", "-u", "postgres", "--", program, .. arguments]
         : [program, .. arguments]);
 
     private static void Run(params string[] command)
     {
-        using var process = Begin(command);
+        using var process = Launch(command);
         process.WaitForExit();
     }
 
-    private static Process Begin(string[] command) => Process.Start(new ProcessStartInfo(command[0], command[1..])
+    private static Process Launch(string[] command) => Process.Start(new ProcessStartInfo(command[0], command[1..])
     {
         RedirectStandardOutput = true,
         RedirectStandardError = true,
@@ -96,5 +112,5 @@ public sealed class PostgreSqlServer : IAsyncDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    private sealed record Running(Process Server, DirectoryInfo Folder, int Port);
+    private sealed record Running(Process Server, DirectoryInfo Folder);
 }
