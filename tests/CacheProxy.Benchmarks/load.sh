@@ -44,6 +44,7 @@ bench=tests/CacheProxy.Benchmarks/bin/Release/net10.0/CacheProxy.Benchmarks.dll
 # --- Servers ----------------------------------------------------------------------------------------------------------
 
 work=$(mktemp -d -p /dev/shm) # nginx keeps its cache in files: in memory, as the others do
+chmod 711 "$work"                # its worker runs as another user
 declare -A pid port
 cleanup() {
   for process in "${pid[@]}"; do kill "$process" 2> /dev/null || true; done
