@@ -196,8 +196,6 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     private Task RefuseAsync(HttpContext context, int status)
     {
         core.Metrics.Record(new Outcome(CacheResult.Refused), bodyBytes: 0);
-        if (status != StatusCodes.Status504GatewayTimeout)
-            context.Response.Headers.Connection = "close"; // after a request that is not to be trusted, neither is what follows it
         return ProblemResponse.WriteAsync(context.Response, status);
     }
 
