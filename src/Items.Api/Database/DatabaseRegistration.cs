@@ -4,7 +4,7 @@ namespace Items.Api.Database;
 
 internal static class DatabaseRegistration
 {
-    /// <summary>Both contexts are known, which <c>dotnet ef</c> needs; the options say which of them is the <see cref="ItemsContext"/>.</summary>
+    /// <summary>Both contexts are known, which <c>dotnet ef</c> needs; the options say which is the <see cref="ItemsContext"/>.</summary>
     public static IServiceCollection AddItemsDatabase(this IServiceCollection services, ItemsOptions options)
     {
         services.AddDbContextPool<SqliteItemsContext>(builder => builder.UseSqlite(options.ConnectionString));
