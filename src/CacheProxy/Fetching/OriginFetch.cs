@@ -5,6 +5,7 @@ using CacheProxy.Pipeline;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Forwarder;
@@ -69,13 +70,23 @@ internal sealed class OriginFetch
             End(whole);
             _fetcher.Metrics.FetchEnded(started, result);
         }
-        await _exchange.RunCompletedAsync();
+        try
+        {
+            await _exchange.RunCompletedAsync();
+        }
+        catch (Exception exception)
+        {
+            _fetcher.OnBroken(exception);
+        }
     }
 
     /// <summary>The origin's head is complete: what becomes of it is decided and published.</summary>
     public void OnHead(int statusCode, string? reasonPhrase, IHeaderDictionary fields)
     {
         _responseTime = _fetcher.Clock.Now;
+        // The standard phrase goes without saying: Kestrel has its bytes ready.
+        if (reasonPhrase == ReasonPhrases.GetReasonPhrase(statusCode))
+            reasonPhrase = null;
         var head = new ResponseHead(statusCode, reasonPhrase, [.. fields], _responseTime);
         _initialAge = Freshness.InitialAge(head, _fetcher.Time.GetUtcNow(), _responseTime - _requestTime);
         if (statusCode == StatusCodes.Status304NotModified)

@@ -88,7 +88,11 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             var key = CollapseKey.Of(cacheKey, head.HasCredentials, varyFields, head.Fields);
             if (core.Coalescer.IsUncacheable(key, core.Clock.Now))
                 break;
-            var (flight, reader, leads) = core.Coalescer.JoinOrLead(key, slot, core.BeginFlight(settings));
+            if (core.Coalescer.JoinOrLead(key, slot, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+            {
+                await InvokeAsync(context); // another's fetch has just been stored
+                return;
+            }
             try
             {
                 if (leads)
@@ -168,7 +172,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     {
         var cacheKey = CacheKey.Text(uri);
         var key = CollapseKey.Of(cacheKey, hasCredentials, resource.Variants[0].VaryFields, context.Request.Headers);
-        var (flight, reader, leads) = core.Coalescer.JoinOrLead(key, Marks.SlotOf(cacheKey), core.BeginFlight(settings));
+        if (core.Coalescer.JoinOrLead(key, Marks.SlotOf(cacheKey), core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+            return; // refreshed meanwhile
         flight.RunInBackground();
         flight.Leave(reader);
         if (leads)
@@ -191,8 +196,6 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     private Task RefuseAsync(HttpContext context, int status)
     {
         core.Metrics.Record(new Outcome(CacheResult.Refused), bodyBytes: 0);
-        if (status != StatusCodes.Status504GatewayTimeout)
-            context.Response.Headers.Connection = "close"; // after a request that is not to be trusted, neither is what follows it
         return ProblemResponse.WriteAsync(context.Response, status);
     }
 
