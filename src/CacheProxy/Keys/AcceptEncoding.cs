@@ -54,7 +54,9 @@ internal static class AcceptEncoding
                 _accepted |= 1 << place;
             else if (place >= 0 && weight == 0)
                 _refused |= 1 << place;
-            SayMoreThanASet |= coding is "*" || (IsIdentity(coding) && weight is >= 0 and < 1000) || (place >= 0 && weight is > 0 and < 1000);
+            SayMoreThanASet |= coding is "*"
+                || (place >= 0 && weight is > 0 and < 1000)
+                || (IsIdentity(coding) && weight is >= 0 and < 1000);
         }
     }
 
@@ -87,7 +89,7 @@ internal static class AcceptEncoding
     }
 
     private static StringValues AsItIs(StringValues lines) =>
-        lines.Count == 1 ? lines[0]?.Trim(' ', '\t') : string.Join(", ", lines.Select(line => line?.Trim(' ', '\t')));
+        string.Join(", ", lines.Select(line => line?.Trim(' ', '\t')).Where(line => !string.IsNullOrEmpty(line)));
 
     private static string TextOf(int codings) => string.Join(", ", Known.Where((_, place) => (codings & (1 << place)) != 0));
 }

@@ -104,5 +104,5 @@ public class ResponseHeadTests
         HeaderText.Request(request).IsPragmaNoCache.ShouldBe(isNoCache);
 
     private static ResponseHead Head(params (string Name, string Lines)[] fields) =>
-        new(200, null, [.. fields.Select(field => new KeyValuePair<string, StringValues>(field.Name, HeaderText.Lines(field.Lines)))], HeaderText.Now);
+        new(200, null, [.. fields.Select(field => KeyValuePair.Create(field.Name, HeaderText.Lines(field.Lines)))], HeaderText.Now);
 }

@@ -36,6 +36,7 @@ public class StorabilityTests
     [InlineData("expired", "rfc", "Cache-Control: max-age=100 | Age: 200 | ETag: \"a\"", 100, 3600)]
     [InlineData("unreadable", "rfc", "Cache-Control: max-age='3600' | ETag: \"a\"", 0, 3600)]
     [InlineData("the cap bounds keeping", "minute", "Cache-Control: no-cache | ETag: \"a\"", 0, 60)]
+    [InlineData("the cap counts age", "minute", "Cache-Control: max-age=10, stale-if-error=60 | Age: 30", 10, 30)]
     [InlineData("stale while revalidate without a validator", "rfc", "Cache-Control: max-age=0, stale-while-revalidate=30", 0, 30)]
     [InlineData("stale if error without a validator", "rfc", "Cache-Control: max-age=10, stale-if-error=30 | Age: 15", 10, 25)]
     public void What_is_not_fresh_is_stored_where_it_can_be_of_use(string source, string policy, string response, int lifetime, int retention) =>
@@ -193,6 +194,33 @@ public class StorabilityTests
             (decision.Reason, decision.FreshnessLifetime.TotalSeconds).ShouldBe((StoreReason.HeuristicLifetime, policy == "rfc" ? 8640 : 60), source);
     }
 
+    [Theory]
+    [InlineData("", "", 500, true)]
+    [InlineData("", "Cache-Control: max-age=10", 503, true)]
+    [InlineData("", "", 499, false)]
+    [InlineData("Cookie: a=b", "", 500, false)]
+    [InlineData("Authorization: x", "", 500, false)]
+    [InlineData("X-Key: x", "", 500, false)]
+    [InlineData("", "Set-Cookie: a=b", 500, false)]
+    [InlineData("", "Cache-Control: no-store", 500, false)]
+    [InlineData("", "Cache-Control: private", 500, false)]
+    [InlineData("", "Cache-Control: private=\"a\"", 500, false)]
+    public void An_error_is_shared_where_it_is_nobodys_own(string request, string response, int status, bool may)
+    {
+        var head = new RequestHead("GET", HeaderText.Request(request).Fields, ["X-Key"]);
+
+        Storability.MayShareError(head, HeaderText.Response(response, status)).ShouldBe(may);
+    }
+
+    [Fact]
+    public void Other_credentials_are_as_a_cookie_to_a_lifetime_that_the_origin_did_not_give()
+    {
+        var head = new RequestHead("GET", HeaderText.Request("X-Key: x").Fields, ["X-Key"]);
+
+        Storability.Decide(head, HeaderText.Response(""), TimeSpan.Zero, Given.Named("minute, cookies")).Reason.ShouldBe(StoreReason.Cookie);
+        Reuse.Decide(head, Given.Stored("", Given.OneMinute), HeaderText.Now, Given.OneMinute).Verb.ShouldBe(ReuseVerb.Forward);
+    }
+
     [Fact]
     public void A_guess_is_not_made_for_a_request_with_a_cookie() =>
         ShouldRefuse("rfc", "Cookie: a=b", "Last-Modified: @-86400", nameof(StoreReason.Cookie));
@@ -208,12 +236,19 @@ public class StorabilityTests
             DefaultStaleIfError = TimeSpan.MaxValue,
         };
 
-        foreach (var response in new[] { "ETag: \"a\"", "Cache-Control: max-age=99999999999 | ETag: \"a\" | Age: 99999999999", "Expires: Fri, 31 Dec 9999 23:59:59 GMT" })
+        string[] responses =
+        [
+            "ETag: \"a\"",
+            "Cache-Control: max-age=99999999999 | ETag: \"a\" | Age: 99999999999",
+            "Expires: Fri, 31 Dec 9999 23:59:59 GMT",
+        ];
+        foreach (var response in responses)
             Decide(policy, "", response, 200).Retention.ShouldBeInRange(TimeSpan.Zero, TimeSpan.FromSeconds(2 * (1L << 31)));
     }
 
     private static readonly Arbitrary<string> AnyCacheControl = HeaderText.Made(
-        "max-age=10", "max-age=", "s-maxage=20", "public", "private", "no-store", "no-cache", "must-understand", "must-revalidate", ", ", "x=\"", "stale-if-error=9");
+        "max-age=10", "max-age=", "s-maxage=20", "public", "private", "no-store", "no-cache", "must-understand", "must-revalidate",
+        ", ", "x=\"", "stale-if-error=58");
 
     [Fact]
     public void No_text_lives_longer_than_its_lifetimes_or_the_bound() => Prop.ForAll(AnyCacheControl, text =>

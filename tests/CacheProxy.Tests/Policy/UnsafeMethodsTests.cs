@@ -136,7 +136,9 @@ public class UnsafeMethodsTests
             {
                 var target = UnsafeMethods.SameOriginTarget(reference, "http", "host", "/a/b?c");
                 var path = target?.Split('?')[0];
-                if (target is not null && (target[0] != '/' || target.Contains('#', StringComparison.Ordinal) || path!.Split('/').Any(part => part is "." or "..")))
+                if (target is null)
+                    continue;
+                if (target[0] != '/' || target.Contains('#', StringComparison.Ordinal) || path!.Split('/').Any(part => part is "." or ".."))
                     return false;
             }
             return true;
