@@ -117,7 +117,7 @@ internal sealed class OriginFetch
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         if (decision.Store)
             decision = Storable(head, decision);
-        var varyFields = Vary.Fields(head.Vary)?.Where(name => !ForwardedFields.IsNeverForwarded(name)).ToArray();
+        var varyFields = Vary.Fields(head.Vary);
         var shared = varyFields is not null && (decision.Store || Storability.MayShareError(request, head));
         if (decision.Store)
             _storedHead = head;
@@ -226,9 +226,8 @@ internal sealed class OriginFetch
     private StoredResponse? MakeStored(
         ResponseHead head, Body body, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers, StoreDecision decision)
     {
-        if (Vary.Fields(head.Vary) is not { } named)
+        if (Vary.Fields(head.Vary) is not { } varyFields)
             return null;
-        var varyFields = named.Where(name => !ForwardedFields.IsNeverForwarded(name)).ToArray();
         return new StoredResponse
         {
             Head = head,

@@ -35,6 +35,9 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         if (!ReferenceEquals(uri.Host, request.Host.Value))
             request.Host = new HostString(uri.Host);
 
+        if (request.Headers.Connection is { Count: > 0 } connection)
+            ForwardedFields.RemoveNamed(connection, request.Headers); // before anything is read of them
+
         // (2) What no cache answers.
         var isGet = HttpMethods.IsGet(request.Method);
         if (!isGet && !HttpMethods.IsHead(request.Method))
