@@ -70,20 +70,22 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             default:
                 var reason = ForwardReasonOf(decision.Reason, resource, stored);
                 return isGet
-                    ? FetchAsync(context, uri, settings, resource, stored, decision.Verb, reason)
+                    ? FetchAsync(context, uri, settings, resource, stored, decision, reason)
                     : PassAsync(context, uri, reason);
         }
     }
 
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(
-        HttpContext context, TargetUri uri, RouteSettings settings, CachedResource? resource, StoredResponse? stored, ReuseVerb verb, ForwardReason reason)
+        HttpContext context, TargetUri uri, RouteSettings settings, CachedResource? resource, StoredResponse? stored, ReuseDecision decision, ForwardReason reason)
     {
         var cacheKey = CacheKey.Text(uri);
         var slot = Marks.SlotOf(cacheKey);
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         var varyFields = resource?.Variants[0].VaryFields ?? [];
-        var order = new FetchOrder(cacheKey, settings, verb == ReuseVerb.Validate ? stored : null, stored);
+        // Only staleness is excused by an error: what this request may not have at all, it may not have then either.
+        var order = new FetchOrder(cacheKey, settings,
+            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason == ReuseReason.Stale ? stored : null);
 
         // A second round for those who find that the resource varies, and that the flight they were on is for others.
         for (var round = 0; round < 2; round++)
@@ -101,7 +103,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 if (leads)
                     core.Fetcher.Start(context, next, flight, order);
                 var answer = await flight.Answer.WaitAsync(context.RequestAborted);
-                if (!leads && !MayShare(answer, head))
+                if (!leads && !MayShare(answer, head, settings.Policy))
                 {
                     if (!answer.IsShared)
                         break;
@@ -183,12 +185,14 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             core.Fetcher.Start(context, next, flight, new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Head) ? stored : null, stored));
     }
 
-    /// <summary>A waiter gets an answer only if it is one that this waiter may have (security over saving a fetch).</summary>
-    private static bool MayShare(FlightAnswer answer, in RequestHead head) => answer.Kind switch
+    /// <summary>Another's answer goes only to a request that could have it for itself: each who waits is asked about anew.</summary>
+    private bool MayShare(FlightAnswer answer, in RequestHead head, CachePolicy policy) => answer.Kind switch
     {
-        FlightAnswerKind.Recorded => answer.IsShared && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields),
+        FlightAnswerKind.Recorded => answer.IsShared && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields)
+            && (!answer.Decision.Store || Storability.Decide(head, answer.Head!, TimeSpan.Zero, policy).Store),
         FlightAnswerKind.Freshened or FlightAnswerKind.StaleOnError =>
-            Vary.Matches(answer.Stored!.VaryFields, answer.Stored.VaryValues, head.Fields),
+            Vary.Matches(answer.Stored!.VaryFields, answer.Stored.VaryValues, head.Fields)
+            && Reuse.Decide(head, answer.Stored, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss),
         FlightAnswerKind.Failed => true,
         _ => false,
     };

@@ -290,6 +290,23 @@ public sealed class StoryTests
         (await proxy.GetAsync("/")).StatusCode.ShouldBe(HttpStatusCode.BadGateway);
     }
 
+    [Fact]
+    public async Task Origin_that_fails_gives_nobody_a_page_that_was_not_for_them()
+    {
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            if (r.Number == 1)
+                await r.WriteAsync(Respond("for anybody"));
+            else
+                r.Reset();
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await proxy.GetAsync("/");
+        (await proxy.GetAsync("/", "Cookie: session=1")).StatusCode.ShouldBe(HttpStatusCode.BadGateway);
+        (await proxy.GetAsync("/", "Authorization: Bearer 1")).StatusCode.ShouldBe(HttpStatusCode.BadGateway);
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("for anybody");
+    }
+
     internal static string Respond(string body, string status = "200 OK", string fields = "") =>
         $"HTTP/1.1 {status}\r\nContent-Length: {body.Length}\r\nX-Kept: yes\r\n{fields}\r\n{body}";
 
