@@ -18,6 +18,7 @@ public static class CacheProxyExtensions
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddCacheProxyConfiguration();
+        services.AddMetrics();
         services.TryAddSingleton<CacheMetrics>();
         services.TryAddSingleton<CacheCore>();
         services.AddSingleton<ITransformProvider, ForwardingTransforms>();

@@ -1,9 +1,11 @@
+using CacheProxy.Diagnostics;
 using CacheProxy.Http;
 using CacheProxy.Keys;
 using CacheProxy.Pipeline;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Forwarder;
@@ -42,6 +44,7 @@ internal sealed class OriginFetch
     public async Task RunAsync(RequestDelegate next)
     {
         var whole = false;
+        var started = _fetcher.Metrics.FetchStarted();
         try
         {
             await next(Context);
@@ -63,15 +66,27 @@ internal sealed class OriginFetch
         }
         finally
         {
+            var result = ResultOf(whole); // before the flight is disposed
             End(whole);
+            _fetcher.Metrics.FetchEnded(started, result);
         }
-        await _exchange.RunCompletedAsync();
+        try
+        {
+            await _exchange.RunCompletedAsync();
+        }
+        catch (Exception exception)
+        {
+            _fetcher.OnBroken(exception);
+        }
     }
 
     /// <summary>The origin's head is complete: what becomes of it is decided and published.</summary>
     public void OnHead(int statusCode, string? reasonPhrase, IHeaderDictionary fields)
     {
         _responseTime = _fetcher.Clock.Now;
+        // The standard phrase goes without saying: Kestrel has its bytes ready.
+        if (reasonPhrase == ReasonPhrases.GetReasonPhrase(statusCode))
+            reasonPhrase = null;
         var head = new ResponseHead(statusCode, reasonPhrase, [.. fields], _responseTime);
         _initialAge = Freshness.InitialAge(head, _fetcher.Time.GetUtcNow(), _responseTime - _requestTime);
         if (statusCode == StatusCodes.Status304NotModified)
@@ -90,13 +105,19 @@ internal sealed class OriginFetch
     /// <summary>The response turned out broken: readers are cut off at once, whatever the pipeline still does.</summary>
     public void Abort() => _flight.Recording.End(failed: true, trailers: null);
 
+    private FetchResult ResultOf(bool whole) =>
+        _answer is { Kind: FlightAnswerKind.Freshened } ? FetchResult.NotModified
+        : _flight.Cancellation.IsCancellationRequested ? FetchResult.Abandoned
+        : whole && Context.Features.Get<IForwarderErrorFeature>() is null ? FetchResult.Complete
+        : FetchResult.Failed;
+
     private void OnResponse(ResponseHead head)
     {
         var request = new RequestHead(HttpMethods.Get, _requestFields, _fetcher.CredentialFields);
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         if (decision.Store)
             decision = Storable(head, decision);
-        var varyFields = Vary.Fields(head.Vary)?.Where(name => !ForwardedFields.IsNeverForwarded(name)).ToArray();
+        var varyFields = Vary.Fields(head.Vary);
         var shared = varyFields is not null && (decision.Store || Storability.MayShareError(request, head));
         if (decision.Store)
             _storedHead = head;
@@ -205,9 +226,8 @@ internal sealed class OriginFetch
     private StoredResponse? MakeStored(
         ResponseHead head, Body body, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers, StoreDecision decision)
     {
-        if (Vary.Fields(head.Vary) is not { } named)
+        if (Vary.Fields(head.Vary) is not { } varyFields)
             return null;
-        var varyFields = named.Where(name => !ForwardedFields.IsNeverForwarded(name)).ToArray();
         return new StoredResponse
         {
             Head = head,

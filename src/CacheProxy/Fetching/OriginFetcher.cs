@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using CacheProxy.Diagnostics;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -12,6 +13,7 @@ internal sealed class OriginFetcher(
     CacheClock clock,
     TimeProvider time,
     string[] credentialFields,
+    CacheMetrics metrics,
     IHttpContextAccessor? accessor,
     ILogger<OriginFetcher> logger)
 {
@@ -28,6 +30,8 @@ internal sealed class OriginFetcher(
 
     public TimeProvider Time => time;
 
+    public CacheMetrics Metrics => metrics;
+
     public string[] CredentialFields => credentialFields;
 
     /// <summary>
@@ -36,11 +40,22 @@ internal sealed class OriginFetcher(
     /// </summary>
     public void Start(HttpContext client, RequestDelegate next, Flight flight, FetchOrder order)
     {
-        var launch = new Launch(this, new OriginFetch(this, order, flight, client), next, Activity.Current);
-        ExecutionContext.Run(_clean, static state => _ = ((Launch)state!).RunAsync(), launch);
+        try
+        {
+            var launch = new Launch(this, new OriginFetch(this, order, flight, client), next, Activity.Current);
+            ExecutionContext.Run(_clean, static state => _ = ((Launch)state!).RunAsync(), launch);
+        }
+        catch
+        {
+            // It never began: those who board it must not wait for ever.
+            coalescer.Remove(flight);
+            flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
+            flight.Dispose();
+            throw;
+        }
     }
 
-    public void OnBroken(Exception exception) => Diagnostics.Log.FetchBroken(logger, exception);
+    public void OnBroken(Exception exception) => Log.FetchBroken(logger, exception);
 
     private sealed record Launch(OriginFetcher Fetcher, OriginFetch Fetch, RequestDelegate Next, Activity? Parent)
     {

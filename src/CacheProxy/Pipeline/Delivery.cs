@@ -15,17 +15,20 @@ internal static class Delivery
 {
     private static readonly string[] Seconds = [.. Enumerable.Range(0, 3601).Select(s => s.ToString(CultureInfo.InvariantCulture))];
 
-    /// <summary>Answers from a stored response, with the client's own conditions and range applied to it.</summary>
-    public static Task FromStoreAsync(HttpContext context, in RequestHead request, StoredResponse stored, TimeSpan age, string cacheStatus)
+    /// <summary>What a client gets of a stored response, by its own conditions and range.</summary>
+    public static Selection SelectionOf(in RequestHead request, StoredResponse stored) =>
+        request.HasConditionsOrRange
+            ? Preconditions.Evaluate(request, stored.Head, stored.Body.Length)
+            : new Selection(stored.Head.StatusCode, 0, stored.Body.Length);
+
+    /// <summary>Answers from a stored response.</summary>
+    public static Task FromStoreAsync(
+        HttpContext context, bool isHead, StoredResponse stored, Selection selection, TimeSpan age, string cacheStatus)
     {
         var response = context.Response;
-        var whole = stored.Body.Length;
-        var selection = request.HasConditionsOrRange
-            ? Preconditions.Evaluate(request, stored.Head, whole)
-            : new Selection(stored.Head.StatusCode, 0, whole);
-        WriteHead(response, stored.Head, selection, whole, cacheStatus);
+        WriteHead(response, stored.Head, selection, stored.Body.Length, cacheStatus);
         response.Headers.Age = AgeText(age);
-        if (HttpMethods.IsHead(request.Method) || selection.Length == 0)
+        if (isHead || selection.Length == 0)
             return Task.CompletedTask;
         var written = stored.Body.WriteToAsync(response.BodyWriter, selection.Offset, selection.Length, context.RequestAborted);
         if (stored.Trailers is null)

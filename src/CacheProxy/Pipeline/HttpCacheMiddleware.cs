@@ -35,6 +35,9 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         if (!ReferenceEquals(uri.Host, request.Host.Value))
             request.Host = new HostString(uri.Host);
 
+        if (request.Headers.Connection is { Count: > 0 } connection)
+            ForwardedFields.RemoveNamed(connection, request.Headers); // before anything is read of them
+
         // (2) What no cache answers.
         var isGet = HttpMethods.IsGet(request.Method);
         if (!isGet && !HttpMethods.IsHead(request.Method))
@@ -88,7 +91,11 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             var key = CollapseKey.Of(cacheKey, head.HasCredentials, varyFields, head.Fields);
             if (core.Coalescer.IsUncacheable(key, core.Clock.Now))
                 break;
-            var (flight, reader, leads) = core.Coalescer.JoinOrLead(key, slot, core.BeginFlight(settings));
+            if (core.Coalescer.JoinOrLead(key, slot, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+            {
+                await InvokeAsync(context); // another's fetch has just been stored
+                return;
+            }
             try
             {
                 if (leads)
@@ -129,8 +136,14 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                     return false;
                 var miss = new Outcome(
                     CacheResult.Miss, reason, answer.Decision.Store, answer.Decision.Reason, collapsed, answer.Decision.Store ? answer.TimeToLive : null);
-                core.Metrics.Record(miss);
-                await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, CacheStatusText.Of(miss, answer.Head!.StatusCode));
+                try
+                {
+                    await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, CacheStatusText.Of(miss, answer.Head!.StatusCode));
+                }
+                finally
+                {
+                    core.Metrics.Record(miss, reader.Position);
+                }
                 return true;
             case FlightAnswerKind.Freshened:
                 await ServeAsync(context, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), CacheResult.Revalidated, reason, collapsed);
@@ -151,8 +164,10 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         ForwardReason forward = ForwardReason.None, bool collapsed = false)
     {
         var outcome = new Outcome(result, forward, Collapsed: collapsed, TimeToLive: stored.FreshnessLifetime - age);
-        core.Metrics.Record(outcome);
-        return Delivery.FromStoreAsync(context, head, stored, age, CacheStatusText.Of(outcome, stored.Head.StatusCode));
+        var selection = Delivery.SelectionOf(head, stored);
+        var isHead = HttpMethods.IsHead(head.Method);
+        core.Metrics.Record(outcome, isHead ? 0 : selection.Length);
+        return Delivery.FromStoreAsync(context, isHead, stored, selection, age, CacheStatusText.Of(outcome, stored.Head.StatusCode));
     }
 
     /// <summary>Refreshes behind a stale answer, with this request's fields, unless someone does already.</summary>
@@ -160,7 +175,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     {
         var cacheKey = CacheKey.Text(uri);
         var key = CollapseKey.Of(cacheKey, hasCredentials, resource.Variants[0].VaryFields, context.Request.Headers);
-        var (flight, reader, leads) = core.Coalescer.JoinOrLead(key, Marks.SlotOf(cacheKey), core.BeginFlight(settings));
+        if (core.Coalescer.JoinOrLead(key, Marks.SlotOf(cacheKey), core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+            return; // refreshed meanwhile
         flight.RunInBackground();
         flight.Leave(reader);
         if (leads)
@@ -182,9 +198,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
     private Task RefuseAsync(HttpContext context, int status)
     {
-        core.Metrics.Record(new Outcome(CacheResult.Refused));
-        if (status != StatusCodes.Status504GatewayTimeout)
-            context.Response.Headers.Connection = "close"; // after a request that is not to be trusted, neither is what follows it
+        core.Metrics.Record(new Outcome(CacheResult.Refused), bodyBytes: 0);
         return ProblemResponse.WriteAsync(context.Response, status);
     }
 

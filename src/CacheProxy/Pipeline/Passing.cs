@@ -22,7 +22,7 @@ internal sealed class Passing(ResponseStore store, CacheMetrics metrics)
         ForwardedFields.Clean(context.Request.Headers, HttpMethods.IsGet(method) || HttpMethods.IsHead(method));
         if (!IsWebSocket(context.Request.Headers.Upgrade))
             context.Features.Set<IHttpUpgradeFeature>(null); // nothing but websocket is upgraded, never h2c
-        var pass = new Pass(store, uri, UnsafeMethods.IsUnsafe(method), context, new Outcome(CacheResult.Pass, reason));
+        var pass = new Pass(store, metrics, uri, UnsafeMethods.IsUnsafe(method), context, new Outcome(CacheResult.Pass, reason));
         context.Response.OnStarting(static state => ((Pass)state).OnStarting(), pass);
         try
         {
@@ -31,7 +31,7 @@ internal sealed class Passing(ResponseStore store, CacheMetrics metrics)
         finally
         {
             pass.OnEnd(context.Features.Get<IForwarderErrorFeature>()?.Error);
-            metrics.Record(pass.Outcome);
+            metrics.Record(pass.Outcome, context.Response.ContentLength ?? 0);
         }
         if (!context.Response.HasStarted && context.Features.Get<IForwarderErrorFeature>() is not null && ProblemResponse.Has(context.Response.StatusCode))
             await ProblemResponse.WriteAsync(context.Response, context.Response.StatusCode);
@@ -40,7 +40,7 @@ internal sealed class Passing(ResponseStore store, CacheMetrics metrics)
     private static bool IsWebSocket(StringValues upgrade) =>
         StringValues.IsNullOrEmpty(upgrade) || string.Equals(upgrade.ToString(), "websocket", StringComparison.OrdinalIgnoreCase);
 
-    private sealed class Pass(ResponseStore store, TargetUri uri, bool isUnsafe, HttpContext context, Outcome outcome)
+    private sealed class Pass(ResponseStore store, CacheMetrics metrics, TargetUri uri, bool isUnsafe, HttpContext context, Outcome outcome)
     {
         private bool _done;
 
@@ -67,6 +67,7 @@ internal sealed class Passing(ResponseStore store, CacheMetrics metrics)
             if (_done)
                 return;
             _done = true;
+            metrics.Invalidated("url");
             store.Invalidate(CacheKey.Text(uri));
             InvalidateReference(responseFields.Location);
             InvalidateReference(responseFields.ContentLocation);

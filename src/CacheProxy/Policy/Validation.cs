@@ -17,7 +17,7 @@ internal static class Validation
     /// <summary>What describes the stored body stays when a 304 says otherwise (section 3.2).</summary>
     private static readonly FrozenSet<string> NotFreshened = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
-        HeaderNames.ContentEncoding, HeaderNames.ContentType, HeaderNames.ContentRange, HeaderNames.ContentLength);
+        HeaderNames.ContentEncoding, HeaderNames.ContentRange, HeaderNames.ContentLength, HeaderNames.ContentMD5, "Content-Digest");
 
     public static bool HasValidator(ResponseHead stored) => stored.EntityTag is not null || stored.LastModified is not null;
 
@@ -39,7 +39,7 @@ internal static class Validation
     }
 
     /// <summary>
-    /// The stored head updated by the 304's fields (section 3.2; Content-Encoding, Content-Type, Content-Range, Content-Length stay).
+    /// The stored head updated by the 304's fields (section 3.2; what describes the stored bytes stays).
     /// </summary>
     /// <remarks>
     /// Its Age and cookies are not merged, nor its tag where one is stored: the stored one may be weak for a reason. The result is to be

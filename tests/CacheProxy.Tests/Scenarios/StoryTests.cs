@@ -268,6 +268,28 @@ public sealed class StoryTests
         bodies.Distinct().Count().ShouldBe(10);
     }
 
+    [Theory]
+    [InlineData("max-age=10", true)]
+    [InlineData("max-age=10, must-revalidate", false)]
+    [InlineData("s-maxage=10", false)]
+    [InlineData("s-maxage=10, stale-if-error=5", true)]
+    public async Task Origin_that_fails_is_covered_by_what_is_at_most_a_minute_old(string cacheControl, bool covered)
+    {
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            if (r.Number == 1)
+                await r.WriteAsync(Respond("old", "200 OK", $"Cache-Control: {cacheControl}\r\nETag: \"1\"\r\n"));
+            else
+                r.Reset();
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await proxy.GetAsync("/");
+        proxy.Time.Advance(11 * Second);
+        (await proxy.GetAsync("/")).StatusCode.ShouldBe(covered ? HttpStatusCode.OK : HttpStatusCode.BadGateway);
+        proxy.Time.Advance(50 * Second);
+        (await proxy.GetAsync("/")).StatusCode.ShouldBe(HttpStatusCode.BadGateway);
+    }
+
     internal static string Respond(string body, string status = "200 OK", string fields = "") =>
         $"HTTP/1.1 {status}\r\nContent-Length: {body.Length}\r\nX-Kept: yes\r\n{fields}\r\n{body}";
 
