@@ -34,6 +34,8 @@ public class ConfigurationTests
     [InlineData("'http://b' on the command line belongs to nothing", "--origin", "http://a", "http://b")]
     [InlineData("CacheProxy:Admin:Key has 5 characters; it takes at least 16.", "--origin", "http://a", "--CacheProxy:Admin:Key", "short")]
     [InlineData("Invalid url", "--origin", "http://a", "--urls", "nonsense", "--CacheProxy:Admin:Port", "0")]
+    [InlineData("Serilog: The value Loud is not a valid Serilog level.", "--origin", "http://a", "--Serilog:MinimumLevel:Default", "Loud")]
+    [InlineData("Kestrel:Limits:MaxRequestLineSize", "--origin", "http://a", "--Kestrel:Limits:MaxRequestLineSize", "long", "--CacheProxy:Admin:Port", "0")]
     [InlineData("CacheProxy:Origin and ReverseProxy:Routes are both set", "--origin", "http://a", "--ReverseProxy:Routes:r:ClusterId", "c")]
     public async Task A_mistake_ends_the_start_with_code_1(string complaint, params string[] args)
     {

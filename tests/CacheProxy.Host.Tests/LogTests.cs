@@ -70,4 +70,19 @@ public class LogTests
         foreach (var line in lines)
             JsonDocument.Parse(line).RootElement.GetProperty("Level").GetString().ShouldNotBeNull();
     }
+
+    [Fact]
+    public async Task An_origin_that_is_down_does_not_flood_the_log()
+    {
+        await using var host = await HostProcess.StartAsync(["--origin", "http://127.0.0.1:1"]);
+        using var client = new HttpClient { BaseAddress = host.Proxy };
+        var start = DateTime.UtcNow;
+        for (var i = 0; i < 50; i++)
+            using (var answer = await client.PostAsync("/", null, TestContext.Current.CancellationToken))
+                answer.StatusCode.ShouldBe(System.Net.HttpStatusCode.BadGateway);
+        var seconds = (int)Math.Ceiling((DateTime.UtcNow - start).TotalSeconds);
+        host.Terminate();
+        await host.ExitAsync();
+        (host.Output.Split(" WRN Request").Length - 1).ShouldBeInRange(1, seconds + 1);
+    }
 }
