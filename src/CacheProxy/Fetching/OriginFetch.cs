@@ -41,6 +41,9 @@ internal sealed class OriginFetch
 
     public HttpContext Context => _exchange.Context;
 
+    /// <summary>The request as it is forwarded.</summary>
+    private RequestHead Request => new(HttpMethods.Get, _requestFields, _fetcher.CredentialFields);
+
     public async Task RunAsync(RequestDelegate next)
     {
         var whole = false;
@@ -113,7 +116,7 @@ internal sealed class OriginFetch
 
     private void OnResponse(ResponseHead head)
     {
-        var request = new RequestHead(HttpMethods.Get, _requestFields, _fetcher.CredentialFields);
+        var request = Request;
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         if (decision.Store)
             decision = Storable(head, decision);
@@ -164,7 +167,7 @@ internal sealed class OriginFetch
             Publish(new FlightAnswer(FlightAnswerKind.Alone));
             return;
         }
-        var request = new RequestHead(HttpMethods.Get, _requestFields, _fetcher.CredentialFields);
+        var request = Request;
         var head = Validation.Freshen(stored.Head, notModified, _responseTime);
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         var freshened = MakeStored(head, stored.Body, stored.Trailers, decision);
@@ -236,7 +239,7 @@ internal sealed class OriginFetch
             ResponseTime = _responseTime,
             InitialAge = _initialAge,
             FreshnessLifetime = decision.FreshnessLifetime,
-            RequestWasAuthorized = _requestFields.ContainsKey(HeaderNames.Authorization),
+            RequestWasAuthorized = Request.HasAuthorization,
             VaryFields = varyFields,
             VaryValues = Vary.Values(varyFields, _requestFields),
             FillSequence = _flight.FillSequence,

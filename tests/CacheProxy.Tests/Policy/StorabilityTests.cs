@@ -213,11 +213,11 @@ public class StorabilityTests
     }
 
     [Fact]
-    public void Other_credentials_are_as_a_cookie_to_a_lifetime_that_the_origin_did_not_give()
+    public void Other_credentials_are_as_authorization()
     {
         var head = new RequestHead("GET", HeaderText.Request("X-Key: x").Fields, ["X-Key"]);
 
-        Storability.Decide(head, HeaderText.Response(""), TimeSpan.Zero, Given.Named("minute, cookies")).Reason.ShouldBe(StoreReason.Cookie);
+        Storability.Decide(head, HeaderText.Response(""), TimeSpan.Zero, Given.Named("minute, cookies")).Reason.ShouldBe(StoreReason.Authorization);
         Reuse.Decide(head, Given.Stored("", Given.OneMinute), HeaderText.Now, Given.OneMinute).Verb.ShouldBe(ReuseVerb.Forward);
     }
 

@@ -290,6 +290,20 @@ public sealed class StoryTests
         (await proxy.GetAsync("/")).StatusCode.ShouldBe(HttpStatusCode.BadGateway);
     }
 
+    [Theory]
+    [InlineData("X-Api-Key: 1", "max-age=60", false)]
+    [InlineData("X-Api-Key: 1", "public, max-age=60", true)]
+    [InlineData("Authorization: Basic 1", "max-age=60", false)]
+    [InlineData("Authorization: Basic 1", "s-maxage=60", true)]
+    [InlineData("Cookie: a=b", "max-age=60", true)]
+    public async Task Answer_to_credentials_is_stored_only_with_leave_of_the_origin(string field, string cacheControl, bool stored)
+    {
+        await using var origin = ScriptedOrigin.Answering(r => Respond($"body {r.Number}", "200 OK", $"Cache-Control: {cacheControl}\r\n"));
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await proxy.GetAsync("/", field);
+        (await Text(await proxy.GetAsync("/"))).ShouldBe(stored ? "body 1" : "body 2");
+    }
+
     [Fact]
     public async Task Origin_that_fails_gives_nobody_a_page_that_was_not_for_them()
     {
