@@ -64,11 +64,11 @@ public sealed class SecurityLimitsTests
                 await client.ReadAsync();
             }
         }
-        await FloodAsync(0, 300);
+        await FloodAsync(0, 100);
         var before = GC.GetTotalMemory(forceFullCollection: true);
-        await FloodAsync(300, 1000);
-        // 1000 keys of 14 kB are 14 MB.
-        (GC.GetTotalMemory(forceFullCollection: true) - before - ToldOfOrigin(origin, 1000)).ShouldBeLessThan(5 << 20);
+        await FloodAsync(100, 500);
+        // 500 keys of 14 kB are 7 MB.
+        (GC.GetTotalMemory(forceFullCollection: true) - before - ToldOfOrigin(origin, 500)).ShouldBeLessThan(3 << 20);
         Core(proxy).Coalescer.Count.ShouldBe(0);
         Store(proxy).Count.ShouldBe(0);
     }
