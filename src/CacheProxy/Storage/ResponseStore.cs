@@ -22,6 +22,7 @@ internal sealed class ResponseStore : IDisposable
     private readonly Marks _marks;
     private readonly CacheClock _clock;
     private readonly int _maxVariants;
+    private readonly long _maxVariantsBytes;
     private readonly Lock[] _stripes = new Lock[Stripes];
     private readonly PostEvictionDelegate _expired;
 
@@ -32,6 +33,7 @@ internal sealed class ResponseStore : IDisposable
         _marks = marks;
         _clock = clock;
         _maxVariants = maxVariants;
+        _maxVariantsBytes = budgetBytes / 2; // a URL's variants go together when evicted, so one URL must leave room for others
         for (var i = 0; i < Stripes; i++)
             _stripes[i] = new Lock();
         _expired = (_, value, reason, _) =>
@@ -131,9 +133,16 @@ internal sealed class ResponseStore : IDisposable
         if (replaced is null)
             return [response];
         var merged = new List<StoredResponse>(replaced.Variants.Length + 1) { response };
+        var size = response.Size;
         foreach (var variant in replaced.Variants)
-            if (merged.Count < _maxVariants && !SameVariant(variant, response))
-                merged.Add(variant);
+        {
+            if (SameVariant(variant, response))
+                continue;
+            size += variant.Size;
+            if (merged.Count == _maxVariants || size > _maxVariantsBytes)
+                break; // the oldest go
+            merged.Add(variant);
+        }
         return [.. merged];
     }
 

@@ -38,7 +38,8 @@ internal sealed class RunningProxy : IAsyncDisposable
         Action<CacheProxyOptions>? configure = null,
         Func<RouteConfig, RouteConfig>? route = null,
         Func<ClusterConfig, ClusterConfig>? cluster = null,
-        Action<WebApplicationBuilder>? build = null)
+        Action<WebApplicationBuilder>? build = null,
+        HttpProtocols protocols = HttpProtocols.Http1)
     {
         var time = new ManualTime();
         var builder = WebApplication.CreateSlimBuilder();
@@ -49,7 +50,7 @@ internal sealed class RunningProxy : IAsyncDisposable
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.RequestHeaderEncodingSelector = _ => System.Text.Encoding.Latin1;
             kestrel.ResponseHeaderEncodingSelector = _ => System.Text.Encoding.Latin1;
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = protocols);
         });
         builder.Services.AddSingleton<TimeProvider>(time);
         builder.Services.Configure<CacheProxyOptions>(options =>
