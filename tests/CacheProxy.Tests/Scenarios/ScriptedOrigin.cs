@@ -136,6 +136,31 @@ internal sealed class OriginRequest(string head, TcpClient client, NetworkStream
         await stream.FlushAsync();
     }
 
+    /// <summary>Completes when the proxy has closed the connection, by a FIN or a reset. Reads nothing: the next request is not lost.</summary>
+    public Task WaitForCloseAsync() => IsClosedBeforeAsync(new TaskCompletionSource().Task);
+
+    /// <summary>Whether the proxy closes the connection before something else happens.</summary>
+    public async Task<bool> IsClosedBeforeAsync(Task other)
+    {
+        try
+        {
+            while (!other.IsCompleted)
+            {
+                if (client.Client.Poll(0, SelectMode.SelectRead) && client.Available == 0)
+                {
+                    Close();
+                    return true;
+                }
+                await Task.Delay(2);
+            }
+            return false;
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or NullReferenceException)
+        {
+            return true; // it is closed on our side as well
+        }
+    }
+
     /// <summary>Ends the connection cleanly (FIN).</summary>
     public void Close()
     {
