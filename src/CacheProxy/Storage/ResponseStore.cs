@@ -21,6 +21,7 @@ internal sealed class ResponseStore : IDisposable
     private readonly Eviction _eviction;
     private readonly Marks _marks;
     private readonly CacheClock _clock;
+    private readonly long _budgetBytes;
     private readonly int _maxVariants;
     private readonly Lock[] _stripes = new Lock[Stripes];
     private readonly PostEvictionDelegate _expired;
@@ -31,6 +32,7 @@ internal sealed class ResponseStore : IDisposable
         _eviction = new Eviction(budgetBytes);
         _marks = marks;
         _clock = clock;
+        _budgetBytes = budgetBytes;
         _maxVariants = maxVariants;
         for (var i = 0; i < Stripes; i++)
             _stripes[i] = new Lock();
@@ -71,7 +73,7 @@ internal sealed class ResponseStore : IDisposable
     /// <param name="key">The cache key.</param>
     /// <param name="response">A whole response.</param>
     /// <param name="retention">How long it is worth keeping; nothing is stored when it is not positive.</param>
-    /// <returns>Whether it is stored.</returns>
+    /// <returns>Whether it is stored: not when it has been overtaken, or is larger than the budget.</returns>
     public bool Store(string key, StoredResponse response, TimeSpan retention)
     {
         if (retention <= TimeSpan.Zero)
@@ -85,13 +87,14 @@ internal sealed class ResponseStore : IDisposable
             var replaced = _cache.Get(key) as CachedResource;
             var expires = Later(_clock.Now + retention, replaced?.Expires);
             var resource = new CachedResource(key, Merge(response, replaced), expires);
-            using (var entry = _cache.CreateEntry(key))
-            {
-                entry.Value = resource;
-                entry.AbsoluteExpiration = expires;
-                entry.RegisterPostEvictionCallback(_expired);
-            }
+            if (resource.Size > _budgetBytes)
+                return false;
+            // Counted before it can be found: an entry that is over at once is taken out of the count by another thread.
             victims = _eviction.Add(resource, replaced);
+            using var entry = _cache.CreateEntry(key);
+            entry.Value = resource;
+            entry.AbsoluteExpiration = expires;
+            entry.RegisterPostEvictionCallback(_expired);
         }
         if (victims is not null)
             foreach (var victim in victims)
@@ -126,14 +129,22 @@ internal sealed class ResponseStore : IDisposable
 
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset? other) => other > one ? other.Value : one;
 
+    /// <summary>The newest first; as many of the older ones as the number allows and half of the budget, since a key is evicted as a whole.</summary>
     private StoredResponse[] Merge(StoredResponse response, CachedResource? replaced)
     {
         if (replaced is null)
             return [response];
         var merged = new List<StoredResponse>(replaced.Variants.Length + 1) { response };
+        var size = response.Size;
         foreach (var variant in replaced.Variants)
-            if (merged.Count < _maxVariants && !SameVariant(variant, response))
-                merged.Add(variant);
+        {
+            if (SameVariant(variant, response))
+                continue;
+            size += variant.Size;
+            if (merged.Count == _maxVariants || size > _budgetBytes / 2)
+                break;
+            merged.Add(variant);
+        }
         return [.. merged];
     }
 
