@@ -24,7 +24,7 @@ internal sealed class RawClient : IDisposable
     public static async Task<RawClient> SendAsync(Uri proxy, string method, string target, string fields = "", string version = "1.1")
     {
         var client = await ConnectAsync(proxy);
-        await client.WriteAsync($"{method} {target} HTTP/{version}\r\nHost: test\r\nConnection: close\r\n{fields}\r\n");
+        await client.WriteAsync($"{method} {target} HTTP/{version}\r\nHost: {proxy.Authority}\r\nConnection: close\r\n{fields}\r\n");
         return client;
     }
 

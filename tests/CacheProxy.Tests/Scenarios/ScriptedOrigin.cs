@@ -11,13 +11,15 @@ namespace CacheProxy.Tests.Scenarios;
 /// </summary>
 internal sealed class ScriptedOrigin : IAsyncDisposable
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener _listener;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentQueue<OriginRequest> _requests = new();
     private readonly Task _accepting;
 
-    public ScriptedOrigin(Func<OriginRequest, Task> script)
+    public ScriptedOrigin(Func<OriginRequest, Task> script, int port = 0)
     {
+        _listener = new TcpListener(IPAddress.Loopback, port);
+        _listener.Server.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         Script = script;
         _listener.Start();
         Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
