@@ -56,7 +56,7 @@ fi
 # --- Build and tests --------------------------------------------------------------------------------------------------
 
 say "Building"
-dotnet build CacheProxy.sln -c Release --nologo -v quiet
+dotnet build CacheProxy.sln -c Release --nologo -v quiet || { printf 'Failed:\n  the build\n0 passed, 1 failed\n'; exit 1; }
 
 # Adds up what a project's result file counts. A run that broke off counts as a failure, whatever the file says.
 count() {

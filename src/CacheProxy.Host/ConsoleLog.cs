@@ -17,14 +17,23 @@ internal static class ConsoleLog
     public static void AddConsoleLog(this WebApplicationBuilder builder, LogFormat format)
     {
         ITextFormatter formatter = format == LogFormat.Json ? new JsonFormatter(renderMessage: true) : new TextLines();
-        var logger = new LoggerConfiguration()
+        var configuration = new LoggerConfiguration()
             .MinimumLevel.Information()
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .MinimumLevel.Override("Yarp", LogEventLevel.Warning)
             .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal) // a failed start is told by StartFailure
-            .ReadFrom.Configuration(builder.Configuration)
-            .WriteTo.Async(to => to.Console(formatter), BufferedLines)
-            .CreateLogger();
+            .Filter.ByExcluding(new RepeatedFailures().IsRepeated)
+            .WriteTo.Async(to => to.Console(formatter), BufferedLines);
+        try
+        {
+            configuration.ReadFrom.Configuration(builder.Configuration);
+        }
+        catch (InvalidOperationException unreadable)
+        {
+            throw new InvalidConfigurationException([$"Serilog: {unreadable.Message}"]);
+        }
+
+        var logger = configuration.CreateLogger();
         builder.Logging.ClearProviders();
         builder.Logging.AddSerilog(logger, dispose: true);
 

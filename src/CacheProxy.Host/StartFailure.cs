@@ -12,7 +12,7 @@ internal static class StartFailure
         InvalidConfigurationException => failure.Message,
         OptionsValidationException invalid => new InvalidConfigurationException([.. invalid.Failures]).Message,
         InvalidDataException or FormatException => $"The configuration cannot be used: {failure.Message} {failure.InnerException?.Message}",
-        IOException or SocketException => $"The proxy cannot listen: {failure.Message}",
+        IOException or SocketException => $"The proxy cannot listen where --urls, ASPNETCORE_HTTP_PORTS or Kestrel:Endpoints say: {failure.Message}",
         InvalidOperationException { InnerException: { } inner } when failure.Message.Contains("configuration", StringComparison.Ordinal) =>
             Explain(inner) ?? $"The configuration cannot be used: {failure.Message} {inner.Message}",
         _ => null,

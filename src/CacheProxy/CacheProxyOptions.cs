@@ -55,8 +55,9 @@ public sealed class CacheProxyOptions
     public string? TrustedProxies { get; set; }
 
     /// <summary>
-    /// Names of request fields that carry credentials besides Authorization and Cookie, separated by commas: their responses never take
-    /// the default lifetime. Default <c>X-Api-Key, X-Auth-Token, X-Access-Token</c>.
+    /// Names of request fields that carry credentials as Authorization does, separated by commas: responses to requests with one of them are
+    /// stored and shared only where RFC 9111 section 3.5 would allow it for Authorization. Default
+    /// <c>X-Api-Key, X-Auth-Token, X-Access-Token</c>; empty for none.
     /// </summary>
     public string CredentialFields { get; set; } = "X-Api-Key, X-Auth-Token, X-Access-Token";
 

@@ -51,6 +51,7 @@ internal sealed class CacheProxyOptionsValidator : IValidateOptions<CacheProxyOp
         range.Duration(at + nameof(route.MaxAge), route.MaxAge, TimeSpan.FromSeconds(1), Year);
         range.Duration(at + nameof(route.NegativeLifetime), route.NegativeLifetime, TimeSpan.Zero, Year);
         range.Duration(at + nameof(route.Keep), route.Keep, TimeSpan.Zero, Year);
+        range.Duration(at + nameof(route.StaleIfError), route.StaleIfError, TimeSpan.Zero, Year);
         range.Bytes(at + nameof(route.MaxBodyBytes), route.MaxBodyBytes, 0, LargestBody(options));
     }
 

@@ -28,6 +28,13 @@ public sealed class RouteCacheOptions
     public TimeSpan? Keep { get; set; }
 
     /// <summary>
+    /// How long a stale response may stand in for an error of the origin (no answer, or a 5xx) when it has no stale-if-error of its own
+    /// (RFC 9111 section 4.2.4). Never with must-revalidate, proxy-revalidate, s-maxage or no-cache. Default 60 s (in OneMinute, MaxAge ends
+    /// it earlier); 0 to 365 days.
+    /// </summary>
+    public TimeSpan? StaleIfError { get; set; }
+
+    /// <summary>
     /// Whether requests with a Cookie may take and be given responses with the default lifetime: <c>true</c> only when the origin does not
     /// look at cookies. Default <c>false</c>.
     /// </summary>

@@ -23,6 +23,7 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
             said.MaxAge ??= next?.MaxAge;
             said.NegativeLifetime ??= next?.NegativeLifetime;
             said.Keep ??= next?.Keep;
+            said.StaleIfError ??= next?.StaleIfError;
             said.DefaultLifetimeWithCookie ??= next?.DefaultLifetimeWithCookie;
             said.HonorRequestDirectives ??= next?.HonorRequestDirectives;
             said.MaxBodyBytes ??= next?.MaxBodyBytes;
@@ -36,6 +37,7 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
             MaxAge = said.MaxAge ?? (oneMinute ? minute : null),
             NegativeLifetime = said.NegativeLifetime ?? TimeSpan.Zero,
             HeuristicFreshness = !oneMinute,
+            DefaultStaleIfError = said.StaleIfError ?? minute,
             Keep = said.Keep ?? (oneMinute ? minute : TimeSpan.FromHours(1)),
             DefaultLifetimeWithCookie = said.DefaultLifetimeWithCookie ?? false,
             HonorRequestDirectives = said.HonorRequestDirectives ?? false,

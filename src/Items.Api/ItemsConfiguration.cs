@@ -54,14 +54,15 @@ internal sealed class ItemsConfiguration(IConfiguration configuration, string co
         const string key = "Items:Provider";
         if (configuration[key] is not { Length: > 0 } value)
             return DatabaseProvider.Sqlite;
-        if (Enum.TryParse<DatabaseProvider>(value, ignoreCase: true, out var provider) && char.IsLetter(value[0]) && Enum.IsDefined(provider))
-            return provider;
+        if (Enum.GetNames<DatabaseProvider>().Contains(value, StringComparer.OrdinalIgnoreCase))
+            return Enum.Parse<DatabaseProvider>(value, ignoreCase: true);
         Complain(key, value, "Sqlite or PostgreSql");
         return DatabaseProvider.Sqlite;
     }
 
     private string ReadSqlite() =>
-        ReadConnection("a SQLite connection string that names a file, as 'Data Source=items.db' (for a server, set Items:Provider to PostgreSql)",
+        ReadConnection(
+            "a SQLite connection string that names a file, as 'Data Source=items.db' (for a server, set Items:Provider to PostgreSql)",
             text => new SqliteConnectionStringBuilder(text ?? "Data Source=items.db"),
             builder => builder.Mode != SqliteOpenMode.Memory && builder.DataSource is { Length: > 0 } file && !file.StartsWith(':')
                 && !file.StartsWith("file:", StringComparison.OrdinalIgnoreCase),

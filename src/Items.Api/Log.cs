@@ -7,7 +7,8 @@ internal static partial class Log
     [LoggerMessage(1, LogLevel.Information, "The {Provider} database is ready", EventName = "DatabaseReady")]
     public static partial void DatabaseReady(ILogger logger, DatabaseProvider provider);
 
-    [LoggerMessage(2, LogLevel.Warning, "The {Provider} database cannot be reached (attempt {Attempt}, giving up {StartTimeout} after the start): {Reason}",
+    [LoggerMessage(2, LogLevel.Warning,
+        "The {Provider} database is not ready (attempt {Attempt}, giving up {StartTimeout} after the start): {Reason}",
         EventName = "WaitingForDatabase")]
     public static partial void WaitingForDatabase(
         ILogger logger, DatabaseProvider provider, int attempt, TimeSpan startTimeout, string reason);

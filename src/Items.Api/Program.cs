@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 try
 {
     var builder = WebApplication.CreateBuilder(args);
+    builder.Configuration.AddLogLevels();
     var options = ItemsConfiguration.Read(builder.Configuration, builder.Environment.ContentRootPath);
 
     builder.WebHost.ConfigureKestrel(kestrel =>
@@ -33,6 +34,11 @@ try
     app.MapHealth();
     app.MapApiDocument();
     await app.RunAsync();
+    return 0;
+}
+catch (OperationCanceledException)
+{
+    // Told to stop while it was still starting.
     return 0;
 }
 catch (StartupException refused)

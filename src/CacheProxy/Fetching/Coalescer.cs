@@ -25,16 +25,23 @@ internal sealed class Coalescer(Marks marks, TimeSpan uncacheableMemory)
     /// Boards the flight of that key, or begins one. A flight that an invalidation has overtaken is left to those who are on it: a request
     /// that came after the invalidation must not see what was read before it.
     /// </summary>
-    /// <returns>The flight, the caller's reader, and whether the caller is to run the fetch.</returns>
-    public (Flight Flight, RecordingReader Reader, bool Leads) JoinOrLead(string key, int slot, Func<string, int, long, Flight> begin)
+    /// <param name="key">What the flight is found by.</param>
+    /// <param name="slot">The slot of the cache key's mark.</param>
+    /// <param name="begin">
+    /// Makes the flight, or <c>null</c> when what the caller found in the store is no longer what is there: a flight stores before it goes,
+    /// so who finds neither flight nor stored response has just missed both, and is to look again.
+    /// </param>
+    /// <returns>The flight, the caller's reader, and whether the caller is to run the fetch; <c>null</c> when it is to look again.</returns>
+    public Boarding? JoinOrLead(string key, int slot, Func<string, int, long, Flight?> begin)
     {
         lock (_lock)
         {
             if (_flights.TryGetValue(key, out var flight) && !marks.Hides(slot, flight.FillSequence) && flight.TryBoard() is { } reader)
-                return (flight, reader, false);
-            var mine = begin(key, slot, marks.Current);
+                return new Boarding(flight, reader, Leads: false);
+            if (begin(key, slot, marks.Current) is not { } mine)
+                return null;
             _flights[key] = mine;
-            return (mine, mine.TryBoard()!, true);
+            return new Boarding(mine, mine.TryBoard()!, Leads: true);
         }
     }
 
@@ -57,6 +64,9 @@ internal sealed class Coalescer(Marks marks, TimeSpan uncacheableMemory)
     }
 
     private ref Uncacheable? SlotOf(string key) => ref _uncacheable[string.GetHashCode(key) & (Slots - 1)];
+
+    /// <summary>One request aboard a flight.</summary>
+    internal sealed record Boarding(Flight Flight, RecordingReader Reader, bool Leads);
 
     private sealed record Uncacheable(string Key, DateTimeOffset Until);
 }

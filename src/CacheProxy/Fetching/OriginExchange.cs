@@ -1,6 +1,6 @@
-using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
+using CacheProxy.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
@@ -21,10 +21,6 @@ namespace CacheProxy.Fetching;
 internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFeature, IHttpResponseTrailersFeature,
     IHttpRequestLifetimeFeature, IHttpRequestBodyDetectionFeature
 {
-    // What Kestrel refuses to write would be stored, and be an error on every hit. Obs-text (RFC 9110 section 5.5) is allowed.
-    private static readonly SearchValues<char> RefusedInValues = SearchValues.Create(
-        [.. Enumerable.Range(0, 32).Where(c => c != '\t').Select(c => (char)c), '\u007f']);
-
     private readonly OriginFetch _fetch;
     private readonly CancellationToken _cancellation;
     private readonly ExchangeBody _body;
@@ -108,9 +104,10 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
             for (var i = callbacks.Count - 1; i >= 0; i--)
                 await callbacks[i].Callback(callbacks[i].State);
         }
+        // What Kestrel refuses to write would be stored, and be an error on every hit.
         foreach (var (name, values) in Headers)
             foreach (var value in values)
-                if (value.AsSpan().ContainsAny(RefusedInValues))
+                if (FieldValue.HasControls(value))
                     throw new InvalidOperationException($"The origin's field {name} has a control character.");
         HasStarted = true;
         _fetch.OnHead(StatusCode, ReasonPhrase, Headers);

@@ -5,6 +5,7 @@ using CacheProxy.Pipeline;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Forwarder;
@@ -40,6 +41,9 @@ internal sealed class OriginFetch
 
     public HttpContext Context => _exchange.Context;
 
+    /// <summary>The request as it is forwarded.</summary>
+    private RequestHead Request => new(HttpMethods.Get, _requestFields, _fetcher.CredentialFields);
+
     public async Task RunAsync(RequestDelegate next)
     {
         var whole = false;
@@ -69,13 +73,23 @@ internal sealed class OriginFetch
             End(whole);
             _fetcher.Metrics.FetchEnded(started, result);
         }
-        await _exchange.RunCompletedAsync();
+        try
+        {
+            await _exchange.RunCompletedAsync();
+        }
+        catch (Exception exception)
+        {
+            _fetcher.OnBroken(exception);
+        }
     }
 
     /// <summary>The origin's head is complete: what becomes of it is decided and published.</summary>
     public void OnHead(int statusCode, string? reasonPhrase, IHeaderDictionary fields)
     {
         _responseTime = _fetcher.Clock.Now;
+        // The standard phrase goes without saying: Kestrel has its bytes ready.
+        if (reasonPhrase == ReasonPhrases.GetReasonPhrase(statusCode))
+            reasonPhrase = null;
         var head = new ResponseHead(statusCode, reasonPhrase, [.. fields], _responseTime);
         _initialAge = Freshness.InitialAge(head, _fetcher.Time.GetUtcNow(), _responseTime - _requestTime);
         if (statusCode == StatusCodes.Status304NotModified)
@@ -102,11 +116,11 @@ internal sealed class OriginFetch
 
     private void OnResponse(ResponseHead head)
     {
-        var request = new RequestHead(HttpMethods.Get, _requestFields, _fetcher.CredentialFields);
+        var request = Request;
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         if (decision.Store)
             decision = Storable(head, decision);
-        var varyFields = Vary.Fields(head.Vary)?.Where(name => !ForwardedFields.IsNeverForwarded(name)).ToArray();
+        var varyFields = Vary.Fields(head.Vary);
         var shared = varyFields is not null && (decision.Store || Storability.MayShareError(request, head));
         if (decision.Store)
             _storedHead = head;
@@ -153,7 +167,7 @@ internal sealed class OriginFetch
             Publish(new FlightAnswer(FlightAnswerKind.Alone));
             return;
         }
-        var request = new RequestHead(HttpMethods.Get, _requestFields, _fetcher.CredentialFields);
+        var request = Request;
         var head = Validation.Freshen(stored.Head, notModified, _responseTime);
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         var freshened = MakeStored(head, stored.Body, stored.Trailers, decision);
@@ -215,9 +229,8 @@ internal sealed class OriginFetch
     private StoredResponse? MakeStored(
         ResponseHead head, Body body, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers, StoreDecision decision)
     {
-        if (Vary.Fields(head.Vary) is not { } named)
+        if (Vary.Fields(head.Vary) is not { } varyFields)
             return null;
-        var varyFields = named.Where(name => !ForwardedFields.IsNeverForwarded(name)).ToArray();
         return new StoredResponse
         {
             Head = head,
@@ -226,7 +239,7 @@ internal sealed class OriginFetch
             ResponseTime = _responseTime,
             InitialAge = _initialAge,
             FreshnessLifetime = decision.FreshnessLifetime,
-            RequestWasAuthorized = _requestFields.ContainsKey(HeaderNames.Authorization),
+            RequestWasAuthorized = Request.HasAuthorization,
             VaryFields = varyFields,
             VaryValues = Vary.Values(varyFields, _requestFields),
             FillSequence = _flight.FillSequence,

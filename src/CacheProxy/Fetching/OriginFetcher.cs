@@ -40,8 +40,19 @@ internal sealed class OriginFetcher(
     /// </summary>
     public void Start(HttpContext client, RequestDelegate next, Flight flight, FetchOrder order)
     {
-        var launch = new Launch(this, new OriginFetch(this, order, flight, client), next, Activity.Current);
-        ExecutionContext.Run(_clean, static state => _ = ((Launch)state!).RunAsync(), launch);
+        try
+        {
+            var launch = new Launch(this, new OriginFetch(this, order, flight, client), next, Activity.Current);
+            ExecutionContext.Run(_clean, static state => _ = ((Launch)state!).RunAsync(), launch);
+        }
+        catch
+        {
+            // It never began: those who board it must not wait for ever.
+            coalescer.Remove(flight);
+            flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
+            flight.Dispose();
+            throw;
+        }
     }
 
     public void OnBroken(Exception exception) => Log.FetchBroken(logger, exception);

@@ -60,14 +60,14 @@ internal readonly record struct ByteRange(ByteRangeKind Kind, long Offset, long 
     /// <summary>Digits, saturated at the largest number there is; <c>null</c> for anything else.</summary>
     private static long? Number(ReadOnlySpan<char> digits)
     {
-        if (digits.IsEmpty || digits.ContainsAnyExceptInRange('0', '9'))
+        if (digits.IsEmpty)
             return null;
         var value = 0L;
         foreach (var digit in digits)
         {
-            if (value > (long.MaxValue - 9) / 10)
-                return long.MaxValue;
-            value = (value * 10) + (digit - '0');
+            if (!char.IsAsciiDigit(digit))
+                return null;
+            value = value > (long.MaxValue - 9) / 10 ? long.MaxValue : (value * 10) + (digit - '0');
         }
         return value;
     }

@@ -8,12 +8,16 @@ internal static class DeltaSeconds
     public static bool TryParse(ReadOnlySpan<char> text, out TimeSpan value)
     {
         value = default;
-        if (text.IsEmpty || text.ContainsAnyExceptInRange('0', '9'))
+        if (text.IsEmpty)
             return false;
 
         var seconds = 0L;
         foreach (var digit in text)
+        {
+            if (!char.IsAsciiDigit(digit))
+                return false;
             seconds = Math.Min((seconds * 10) + (digit - '0'), Maximum);
+        }
         value = TimeSpan.FromSeconds(seconds);
         return true;
     }

@@ -8,7 +8,7 @@ internal readonly struct RequestHead
 {
     /// <param name="method">The method, in its own case.</param>
     /// <param name="fields">The fields.</param>
-    /// <param name="credentialFields">Names of fields that carry credentials besides Authorization and Cookie.</param>
+    /// <param name="credentialFields">Names of fields that mean what Authorization means.</param>
     public RequestHead(string method, IDictionary<string, StringValues> fields, ReadOnlySpan<string> credentialFields = default)
     {
         Method = method;
@@ -26,7 +26,7 @@ internal readonly struct RequestHead
         HasAuthorization = fields.ContainsKey(HeaderNames.Authorization);
         HasCookie = fields.ContainsKey(HeaderNames.Cookie);
         foreach (var name in credentialFields)
-            HasOtherCredentials |= fields.ContainsKey(name);
+            HasAuthorization |= fields.ContainsKey(name);
         HasOriginPreconditions = fields.ContainsKey(HeaderNames.IfMatch) || fields.ContainsKey(HeaderNames.IfUnmodifiedSince);
     }
 
@@ -50,15 +50,13 @@ internal readonly struct RequestHead
 
     public StringValues IfRange { get; }
 
+    /// <summary>Authorization, or a field that the operator says is as good as that.</summary>
     public bool HasAuthorization { get; }
 
     public bool HasCookie { get; }
 
-    /// <summary>One of the fields that the operator says carry credentials.</summary>
-    public bool HasOtherCredentials { get; }
-
     /// <summary>Whether the answer may be meant for one user.</summary>
-    public bool HasCredentials => HasAuthorization || HasCookie || HasOtherCredentials;
+    public bool HasCredentials => HasAuthorization || HasCookie;
 
     public bool HasConditionsOrRange => IfNoneMatch.Count + IfModifiedSince.Count + Range.Count > 0;
 

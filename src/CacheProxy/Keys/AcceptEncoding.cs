@@ -21,23 +21,43 @@ internal static class AcceptEncoding
     /// </remarks>
     public static StringValues Normalise(StringValues lines)
     {
-        var (accepted, refused) = (0, 0);
-        foreach (var member in new FieldList(lines))
+        var codings = default(Codings);
+        foreach (var line in lines)
+        {
+            // No quotes have a meaning here, so that lines can be joined without changing what they say.
+            var text = line.AsSpan();
+            foreach (var member in text.Split(','))
+                codings.Add(text[member].Trim(FieldList.Whitespace));
+        }
+        if (codings.SayMoreThanASet)
+            return AsItIs(lines);
+        return codings.Known == 0 ? StringValues.Empty : Texts[codings.Known];
+    }
+
+    /// <summary>What the members say together; the bits are the places in <see cref="AcceptEncoding.Known"/>.</summary>
+    private struct Codings
+    {
+        private int _accepted, _refused;
+
+        public bool SayMoreThanASet { get; private set; }
+
+        public readonly int Known => _accepted & ~_refused;
+
+        public void Add(ReadOnlySpan<char> member)
         {
             var semicolon = member.IndexOf(';');
             var coding = semicolon < 0 ? member : member[..semicolon].TrimEnd(FieldList.Whitespace);
             var weight = semicolon < 0 ? 1000 : Weight(member[(semicolon + 1)..]);
             var place = IndexOf(coding);
 
-            if (coding is "*" || (IsIdentity(coding) && weight is >= 0 and < 1000) || (place >= 0 && weight is > 0 and < 1000))
-                return AsItIs(lines);
             if (place >= 0 && weight == 1000)
-                accepted |= 1 << place;
+                _accepted |= 1 << place;
             else if (place >= 0 && weight == 0)
-                refused |= 1 << place;
+                _refused |= 1 << place;
+            SayMoreThanASet |= coding is "*"
+                || (place >= 0 && weight is > 0 and < 1000)
+                || (IsIdentity(coding) && weight is >= 0 and < 1000);
         }
-        var known = accepted & ~refused;
-        return known == 0 ? StringValues.Empty : Texts[known];
     }
 
     private static bool IsIdentity(ReadOnlySpan<char> coding) => coding.Equals("identity", StringComparison.OrdinalIgnoreCase);
@@ -69,7 +89,7 @@ internal static class AcceptEncoding
     }
 
     private static StringValues AsItIs(StringValues lines) =>
-        lines.Count == 1 ? lines[0]?.Trim(' ', '\t') : string.Join(", ", lines.Select(line => line?.Trim(' ', '\t')));
+        string.Join(", ", lines.Select(line => line?.Trim(' ', '\t')).Where(line => !string.IsNullOrEmpty(line)));
 
     private static string TextOf(int codings) => string.Join(", ", Known.Where((_, place) => (codings & (1 << place)) != 0));
 }

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using CacheProxy.Http;
 using CacheProxy.Policy;
 using Microsoft.Extensions.Primitives;
@@ -10,18 +11,31 @@ namespace CacheProxy.Keys;
 /// </summary>
 internal static class ForwardedFields
 {
-    /// <summary>
-    /// Fields by which origins are known to take another host, path or scheme than the request's own. YARP sets X-Forwarded-For, -Host,
-    /// -Proto and -Prefix anew.
-    /// </summary>
-    private static readonly string[] Overrides =
-    [
-        "Forwarded", "X-Forwarded-Host", "X-Forwarded-Scheme", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix",
-        "X-Forwarded-Server", "X-Forwarded-Path", "X-Forwarded-Uri", "X-Forwarded-Ssl", "X-Host", "X-Original-Host", "X-Original-URL",
-        "X-Original-URI", "X-Original-For", "X-Original-Proto", "X-Original-Prefix", "X-Rewrite-URL", "X-Url-Scheme", "Front-End-Https",
-    ];
+    private const string ForwardedFor = "X-Forwarded-For";
 
-    private static readonly string[] MethodOverrides = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+    /// <summary>
+    /// Fields by which origins and their frameworks are known to take another host, path, scheme or client than the request's own; and
+    /// Proxy, which CGI programs take for the environment's HTTP_PROXY. Besides these, all that begin with one of
+    /// <see cref="OverridePrefixes"/>.
+    /// </summary>
+    private static readonly FrozenSet<string> Overrides = FrozenSet.Create(
+        StringComparer.OrdinalIgnoreCase,
+        "Forwarded", "X-Forwarded", "X-Host", "X-HTTP-Host-Override", "X-Url-Scheme", "X-HTTP-Host-Override", "X-Forwarded-By", "X-Forwarded-Protocol", "X-Scheme", "X-Script-Name", "Front-End-Https", "Proxy",
+        "Base-Url", "Request-Uri", "X-Matched-Path", "X-Now-Route-Matches");
+
+    private static readonly string[] OverridePrefixes = ["X-Forwarded-", "X-Original-", "X-Rewrite-", "X-Middleware-", "X-Invoke-"];
+
+    private static readonly FrozenSet<string> MethodOverrides = FrozenSet.Create(
+        StringComparer.OrdinalIgnoreCase, "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override");
+
+    /// <summary>
+    /// Fields that claim a client's address. What is fetched for all is not to depend on one client's: X-Forwarded-For, set anew by YARP,
+    /// tells it to the origin. A passed request keeps them.
+    /// </summary>
+    private static readonly FrozenSet<string> ClientAddresses = FrozenSet.Create(
+        StringComparer.OrdinalIgnoreCase,
+        "X-Real-IP", "X-Client-IP", "Client-IP", "True-Client-IP", "CF-Connecting-IP", "X-Cluster-Client-IP", "X-Originating-IP",
+        "X-Remote-IP", "X-Remote-Addr", "X-Custom-IP-Authorization");
 
     private static readonly HashSet<string> Conditions = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -34,13 +48,12 @@ internal static class ForwardedFields
     /// <param name="isSafe">The method is GET or HEAD: then a method override is taken out as well.</param>
     public static void Clean(IDictionary<string, StringValues> fields, bool isSafe)
     {
-        if (fields.TryGetValue(HeaderNames.Connection, out var connection))
-            RemoveNamed(connection, fields);
-        foreach (var name in Overrides)
+        List<string>? found = null;
+        foreach (var (name, lines) in fields)
+            if (IsOverride(name) || (isSafe && IsIn(MethodOverrides, name)) || HasControls(lines))
+                (found ??= []).Add(name);
+        foreach (var name in found ?? [])
             fields.Remove(name);
-        if (isSafe)
-            foreach (var name in MethodOverrides)
-                fields.Remove(name);
     }
 
     /// <summary>
@@ -51,7 +64,7 @@ internal static class ForwardedFields
     {
         var fields = new Dictionary<string, StringValues>(client.Count + 2, StringComparer.OrdinalIgnoreCase);
         foreach (var (name, value) in client)
-            if (!Conditions.Contains(name))
+            if (!Conditions.Contains(name) && !IsIn(ClientAddresses, name))
                 fields[name] = value;
         Clean(fields, isSafe: true);
         if (fields.TryGetValue(HeaderNames.AcceptEncoding, out var codings))
@@ -69,6 +82,8 @@ internal static class ForwardedFields
     {
         foreach (var option in new FieldList(connection))
         {
+            if (option is "keep-alive" or "close")
+                continue; // all that most clients say, at no cost
             var name = option.ToString();
             // Connection and Upgrade themselves are YARP's business: it drops them, or makes them anew for a websocket.
             if (!HopByHop.IsEndToEnd(name) && !name.Equals(HeaderNames.Upgrade, StringComparison.OrdinalIgnoreCase))
@@ -76,9 +91,42 @@ internal static class ForwardedFields
         }
     }
 
-    /// <summary>Whether a response's Vary on this field says nothing, because it never reaches the origin as the client sent it.</summary>
-    public static bool IsNeverForwarded(string name) =>
-        Overrides.Contains(name, StringComparer.OrdinalIgnoreCase) || MethodOverrides.Contains(name, StringComparer.OrdinalIgnoreCase);
+    /// <summary>Whether a response's Vary on this field says nothing, because a client's own never reaches the origin.</summary>
+    public static bool IsNeverForwarded(string name) => IsOverride(name) || IsIn(MethodOverrides, name) || IsIn(ClientAddresses, name);
+
+    /// <summary>
+    /// Whether the origin sees the client's own address in this field: what varies by it is for one client, whatever the requests' fields
+    /// say.
+    /// </summary>
+    public static bool TellsClientAddress(string name) =>
+        name.Equals(ForwardedFor, StringComparison.OrdinalIgnoreCase) || name.Equals("Forwarded", StringComparison.OrdinalIgnoreCase);
+
+    private static bool IsOverride(string name)
+    {
+        if (IsIn(Overrides, name))
+            return true;
+        // YARP sets it anew; but a route may let it append to what a trusted proxy said.
+        if (name.Equals(ForwardedFor, StringComparison.OrdinalIgnoreCase))
+            return false;
+        foreach (var prefix in OverridePrefixes)
+            if (Dashed(name).StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
+                return true;
+        return false;
+    }
+
+    /// <summary>RFC 9110 section 5.5. A server lets them through; an origin may answer them with an error that others would get to see.</summary>
+    private static bool HasControls(StringValues lines)
+    {
+        foreach (var line in lines)
+            if (FieldValue.HasControls(line))
+                return true;
+        return false;
+    }
+
+    private static bool IsIn(FrozenSet<string> names, string name) => names.Contains(Dashed(name));
+
+    /// <summary>CGI and its heirs (WSGI, PHP, Rack) cannot tell an underscore in a name from a dash. The same instance when there is none.</summary>
+    private static string Dashed(string name) => name.Replace('_', '-');
 
     private static void SetOrRemove(Dictionary<string, StringValues> fields, string name, StringValues value)
     {

@@ -28,7 +28,8 @@ internal readonly record struct TargetUri(string Scheme, string Host, string Tar
             uri = uri with { Target = target };
             rawTarget = target;
         }
-        return rawTarget.Contains('#') ? TargetError.Form
+        // A server may let white space and control characters through; in the request line to the origin they would be its end.
+        return rawTarget.AsSpan().ContainsAnyExceptInRange('!', '~') || rawTarget.Contains('#') ? TargetError.Form
             : HasDotSegment(rawTarget) ? TargetError.DotSegment
             : TargetError.None;
     }
@@ -100,7 +101,7 @@ internal enum TargetError
 {
     None,
 
-    /// <summary>Neither origin-form nor absolute-form, or with a fragment.</summary>
+    /// <summary>Neither origin-form nor absolute-form, with a fragment, or with a character that no URI has.</summary>
     Form,
 
     /// <summary>absolute-form with another authority or scheme than the request's own.</summary>

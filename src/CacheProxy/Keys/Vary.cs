@@ -10,8 +10,9 @@ internal static class Vary
     public const int MaxFields = 32;
 
     /// <summary>
-    /// The field names of all lines, without duplicates (names compared without case); <c>null</c> when a <c>*</c> is among them, when a
-    /// member is no name, or when there are more than <see cref="MaxFields"/>: then no other request may be answered.
+    /// The field names of all lines, without duplicates (names compared without case) and without those that never reach the origin;
+    /// <c>null</c> when a <c>*</c> is among them, when a member is no name, when it is the client's address that decides, or when there
+    /// are more than <see cref="MaxFields"/>: then no other request may be answered.
     /// </summary>
     public static string[]? Fields(StringValues lines)
     {
@@ -26,9 +27,11 @@ internal static class Vary
                 return null;
             if (Contains(fields, member))
                 continue;
-            if (fields.Count == MaxFields)
+            var name = member.ToString();
+            if (ForwardedFields.TellsClientAddress(name) || fields.Count == MaxFields)
                 return null;
-            fields.Add(member.ToString());
+            if (!ForwardedFields.IsNeverForwarded(name))
+                fields.Add(name);
         }
         return [.. fields];
     }

@@ -60,9 +60,11 @@ internal sealed class CacheCore : IDisposable
     /// <summary>Fields that carry credentials, besides Authorization and Cookie.</summary>
     public string[] CredentialFields { get; }
 
-    /// <summary>How a flight of that route begins.</summary>
-    public Func<string, int, long, Flight> BeginFlight(RouteSettings settings) => (key, slot, sequence) =>
-        new Flight(key, slot, sequence, _flightLimits, new RecordingLimits(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time));
+    /// <summary>How a flight of that route begins, unless the store has changed since the caller found <paramref name="known"/> there.</summary>
+    public Func<string, int, long, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, slot, sequence) =>
+        ReferenceEquals(Store.Find(cacheKey), known)
+            ? new Flight(key, slot, sequence, _flightLimits, new RecordingLimits(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time))
+            : null;
 
     public void Dispose() => Store.Dispose();
 }

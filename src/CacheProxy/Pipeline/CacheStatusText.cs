@@ -39,7 +39,7 @@ internal static class CacheStatusText
         StoreReason.Status => "status",
         StoreReason.PartialContent => "partial-content",
         StoreReason.NoLifetime => "no-lifetime",
-        StoreReason.Cookie => "credentials",
+        StoreReason.Cookie => "cookie",
         StoreReason.Expired => "expired",
         StoreReason.TooLarge => "too-large",
         StoreReason.Incomplete => "close-delimited",

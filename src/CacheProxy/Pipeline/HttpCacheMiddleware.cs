@@ -35,6 +35,9 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         if (!ReferenceEquals(uri.Host, request.Host.Value))
             request.Host = new HostString(uri.Host);
 
+        if (request.Headers.Connection is { Count: > 0 } connection)
+            ForwardedFields.RemoveNamed(connection, request.Headers); // before anything is read of them
+
         // (2) What no cache answers.
         var isGet = HttpMethods.IsGet(request.Method);
         if (!isGet && !HttpMethods.IsHead(request.Method))
@@ -67,20 +70,22 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             default:
                 var reason = ForwardReasonOf(decision.Reason, resource, stored);
                 return isGet
-                    ? FetchAsync(context, uri, settings, resource, stored, decision.Verb, reason)
+                    ? FetchAsync(context, uri, settings, resource, stored, decision, reason)
                     : PassAsync(context, uri, reason);
         }
     }
 
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(
-        HttpContext context, TargetUri uri, RouteSettings settings, CachedResource? resource, StoredResponse? stored, ReuseVerb verb, ForwardReason reason)
+        HttpContext context, TargetUri uri, RouteSettings settings, CachedResource? resource, StoredResponse? stored, ReuseDecision decision, ForwardReason reason)
     {
         var cacheKey = CacheKey.Text(uri);
         var slot = Marks.SlotOf(cacheKey);
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         var varyFields = resource?.Variants[0].VaryFields ?? [];
-        var order = new FetchOrder(cacheKey, settings, verb == ReuseVerb.Validate ? stored : null, stored);
+        // Only staleness is excused by an error: what this request may not have at all, it may not have then either.
+        var order = new FetchOrder(cacheKey, settings,
+            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason == ReuseReason.Stale ? stored : null);
 
         // A second round for those who find that the resource varies, and that the flight they were on is for others.
         for (var round = 0; round < 2; round++)
@@ -88,13 +93,17 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             var key = CollapseKey.Of(cacheKey, head.HasCredentials, varyFields, head.Fields);
             if (core.Coalescer.IsUncacheable(key, core.Clock.Now))
                 break;
-            var (flight, reader, leads) = core.Coalescer.JoinOrLead(key, slot, core.BeginFlight(settings));
+            if (core.Coalescer.JoinOrLead(key, slot, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+            {
+                await InvokeAsync(context); // another's fetch has just been stored
+                return;
+            }
             try
             {
                 if (leads)
                     core.Fetcher.Start(context, next, flight, order);
                 var answer = await flight.Answer.WaitAsync(context.RequestAborted);
-                if (!leads && !MayShare(answer, head))
+                if (!leads && !MayShare(answer, head, settings.Policy))
                 {
                     if (!answer.IsShared)
                         break;
@@ -168,19 +177,22 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     {
         var cacheKey = CacheKey.Text(uri);
         var key = CollapseKey.Of(cacheKey, hasCredentials, resource.Variants[0].VaryFields, context.Request.Headers);
-        var (flight, reader, leads) = core.Coalescer.JoinOrLead(key, Marks.SlotOf(cacheKey), core.BeginFlight(settings));
+        if (core.Coalescer.JoinOrLead(key, Marks.SlotOf(cacheKey), core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+            return; // refreshed meanwhile
         flight.RunInBackground();
         flight.Leave(reader);
         if (leads)
             core.Fetcher.Start(context, next, flight, new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Head) ? stored : null, stored));
     }
 
-    /// <summary>A waiter gets an answer only if it is one that this waiter may have (security over saving a fetch).</summary>
-    private static bool MayShare(FlightAnswer answer, in RequestHead head) => answer.Kind switch
+    /// <summary>Another's answer goes only to a request that could have it for itself: each who waits is asked about anew.</summary>
+    private bool MayShare(FlightAnswer answer, in RequestHead head, CachePolicy policy) => answer.Kind switch
     {
-        FlightAnswerKind.Recorded => answer.IsShared && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields),
+        FlightAnswerKind.Recorded => answer.IsShared && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields)
+            && (!answer.Decision.Store || Storability.Decide(head, answer.Head!, TimeSpan.Zero, policy).Store),
         FlightAnswerKind.Freshened or FlightAnswerKind.StaleOnError =>
-            Vary.Matches(answer.Stored!.VaryFields, answer.Stored.VaryValues, head.Fields),
+            Vary.Matches(answer.Stored!.VaryFields, answer.Stored.VaryValues, head.Fields)
+            && Reuse.Decide(head, answer.Stored, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss),
         FlightAnswerKind.Failed => true,
         _ => false,
     };
@@ -191,8 +203,6 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     private Task RefuseAsync(HttpContext context, int status)
     {
         core.Metrics.Record(new Outcome(CacheResult.Refused), bodyBytes: 0);
-        if (status != StatusCodes.Status504GatewayTimeout)
-            context.Response.Headers.Connection = "close"; // after a request that is not to be trusted, neither is what follows it
         return ProblemResponse.WriteAsync(context.Response, status);
     }
 

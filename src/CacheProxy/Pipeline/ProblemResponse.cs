@@ -37,7 +37,8 @@ internal static class ProblemResponse
 
     /// <summary>
     /// Answers with the status. Fields that were set are dropped. The response must not have started. The answer to HEAD has the fields
-    /// of the answer to GET, without its body.
+    /// of the answer to GET, without its body. A 4xx is the connection's last answer: after a request that is not to be trusted, neither is
+    /// what follows it.
     /// </summary>
     public static Task WriteAsync(HttpResponse response, int status)
     {
@@ -45,6 +46,8 @@ internal static class ProblemResponse
         response.Clear();
         response.StatusCode = status;
         response.Headers.CacheControl = CacheControl;
+        if (status is >= 400 and < 500)
+            response.Headers.Connection = "close";
         if (body.IsEmpty)
             return Task.CompletedTask;
         response.ContentType = ContentType;

@@ -131,7 +131,7 @@ internal enum StoreReason
     /// <summary>Nothing says how long it may live.</summary>
     NoLifetime,
 
-    /// <summary>A lifetime that the origin did not give does not apply to a request with a Cookie or other credentials.</summary>
+    /// <summary>A lifetime that the origin did not give does not apply to a request with a Cookie.</summary>
     Cookie,
 
     /// <summary>Neither fresh nor of use when stale.</summary>

@@ -33,7 +33,7 @@ internal readonly record struct StoreLifetime(bool IsKnown, StoreReason Reason, 
     /// meant for one user is not.
     /// </summary>
     public static bool AllowsUnspoken(in RequestHead request, in CacheControl response, CachePolicy policy) =>
-        (!request.HasAuthorization || Storability.AllowsAuthorized(response)) && !HasOtherCredentials(request, policy);
+        (!request.HasAuthorization || Storability.AllowsAuthorized(response)) && (!request.HasCookie || policy.DefaultLifetimeWithCookie);
 
     /// <summary>
     /// The route's lifetime for responses that say nothing: no Cache-Control, Expires or Pragma, not even an unreadable one.
@@ -50,11 +50,8 @@ internal readonly record struct StoreLifetime(bool IsKnown, StoreReason Reason, 
     private static StoreLifetime Unless(in RequestHead request, CachePolicy policy, StoreLifetime lifetime)
     {
         // Authorization has had its say in Storability.
-        return HasOtherCredentials(request, policy) ? None(StoreReason.Cookie) : lifetime;
+        return request.HasCookie && !policy.DefaultLifetimeWithCookie ? None(StoreReason.Cookie) : lifetime;
     }
-
-    private static bool HasOtherCredentials(in RequestHead request, CachePolicy policy) =>
-        request.HasOtherCredentials || (request.HasCookie && !policy.DefaultLifetimeWithCookie);
 
     private static StoreLifetime None(StoreReason reason) => new(false, reason, TimeSpan.Zero);
 }

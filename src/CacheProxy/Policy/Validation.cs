@@ -89,7 +89,7 @@ internal static class Validation
 
     private static bool Replaces(ResponseHead notModified, string name, ResponseHead stored)
     {
-        if (NotStored.Contains(name) || NotFreshened.Contains(name) || HopByHop.Contains(notModified[HeaderNames.Connection], name))
+        if (NotFreshened.Contains(name) || HopByHop.Contains(notModified[HeaderNames.Connection], name))
             return false;
         if (stored.EntityTag is not null && name.Equals(HeaderNames.ETag, StringComparison.OrdinalIgnoreCase))
             return false;

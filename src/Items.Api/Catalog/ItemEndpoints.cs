@@ -15,7 +15,8 @@ internal static class ItemEndpoints
             .Accepts<ItemInput>("application/json").Produces<Item>(StatusCodes.Status201Created).ProducesValidationProblem()
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge).ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
 
-        items.MapMethods("", Methods.Read, ItemHandlers.ListAsync).WithName("listItems").WithSummary("Lists items, in the order of creation.")
+        items.MapMethods("", Methods.Read, ItemHandlers.ListAsync).WithName("listItems")
+            .WithSummary("Lists items, in the order of creation.")
             .WithDescription("The Link field leads to the next and the previous page (RFC 8288).")
             .Produces<ItemPage>().ProducesValidationProblem().CacheAs(table => table.List);
 

@@ -11,14 +11,14 @@ namespace Items.Api.Catalog;
 /// </summary>
 internal static class ItemHandlers
 {
-    public static async Task<IResult> CreateAsync(HttpContext context, ItemStore store)
+    public static async Task<IResult> CreateAsync(HttpContext context, ItemStore store, TimeProvider time)
     {
         var complaints = new Complaints();
         var input = await ItemInputReader.ReadAsync(context.Request, complaints);
         if (input is null)
             return complaints.ToProblem();
         var item = await store.AddAsync(input, context.RequestAborted);
-        ShowState(context.Response, item);
+        ShowState(context.Response, item, time.GetUtcNow());
         return TypedResults.Created(string.Create(CultureInfo.InvariantCulture, $"{ListPath(context).ToUriComponent()}/{item.Id}"), item);
     }
 
@@ -33,7 +33,7 @@ internal static class ItemHandlers
         return TypedResults.Ok(page);
     }
 
-    public static async Task<IResult> GetAsync(string id, HttpContext context, ItemStore store)
+    public static async Task<IResult> GetAsync(string id, HttpContext context, ItemStore store, TimeProvider time)
     {
         var complaints = new Complaints();
         var number = ReadId(id, complaints);
@@ -45,13 +45,13 @@ internal static class ItemHandlers
         var outcome = conditions.Weigh(item.EntityTag, item.UpdatedAt);
         if (outcome == ConditionOutcome.Failed)
             return ConditionFailed(number);
-        ShowState(context.Response, item);
+        ShowState(context.Response, item, time.GetUtcNow());
         return outcome == ConditionOutcome.NotModified
             ? TypedResults.StatusCode(StatusCodes.Status304NotModified)
             : TypedResults.Ok(item);
     }
 
-    public static async Task<IResult> ReplaceAsync(string id, HttpContext context, ItemStore store)
+    public static async Task<IResult> ReplaceAsync(string id, HttpContext context, ItemStore store, TimeProvider time)
     {
         var complaints = new Complaints();
         var number = ReadId(id, complaints);
@@ -62,7 +62,7 @@ internal static class ItemHandlers
         var result = await store.ReplaceAsync(number, input, conditions, context.RequestAborted);
         if (result.Item is not { } item)
             return Refusal(number, result.Outcome);
-        ShowState(context.Response, item);
+        ShowState(context.Response, item, time.GetUtcNow());
         return TypedResults.Ok(item);
     }
 
@@ -84,10 +84,16 @@ internal static class ItemHandlers
         return number;
     }
 
-    private static void ShowState(HttpResponse response, Item item)
+    /// <summary>
+    /// Sends Date too: the server's own may be a second old, and Last-Modified must not be later (RFC 9110 section 8.8.2.1), nor
+    /// when another instance's clock, which wrote the item, is ahead.
+    /// </summary>
+    private static void ShowState(HttpResponse response, Item item, DateTimeOffset now)
     {
+        var modified = item.UpdatedAt < now ? item.UpdatedAt : now;
         response.Headers.ETag = item.EntityTag.ToString();
-        response.Headers.LastModified = item.UpdatedAt.ToString("R", CultureInfo.InvariantCulture);
+        response.Headers.LastModified = modified.ToString("R", CultureInfo.InvariantCulture);
+        response.Headers.Date = now.ToString("R", CultureInfo.InvariantCulture);
     }
 
     private static PathString ListPath(HttpContext context) => context.Request.PathBase.Add("/items");

@@ -9,6 +9,7 @@ namespace Items.Api.Catalog;
 /// </summary>
 internal static class ItemInputReader
 {
+    private const string AllowedBody = "one JSON object in UTF-8 that names each field once";
     private const string AllowedName = "a text of 1 to 200 characters, not only white space, without U+0000";
     private const string AllowedDescription = "null or a text of at most 2000 characters without U+0000";
     private const string AllowedPrice = "a number from 0 to 9999999999.99 with at most two decimals";
@@ -25,8 +26,10 @@ internal static class ItemInputReader
         }
         catch (JsonException malformed)
         {
-            var place = malformed.LineNumber is null ? "" : $" (line {malformed.LineNumber + 1}, byte {malformed.BytePositionInLine + 1})";
-            complaints.Add("body", $"not JSON{place}", "one JSON object in UTF-8 that names each field once");
+            var fault = malformed.LineNumber is { } line
+                ? $"is not JSON (line {line + 1}, byte {malformed.BytePositionInLine + 1})"
+                : "names a field twice";
+            complaints.AddFault("body", fault, AllowedBody);
             return null;
         }
     }
@@ -35,7 +38,7 @@ internal static class ItemInputReader
     {
         if (body.ValueKind != JsonValueKind.Object)
         {
-            complaints.Add("body", body.GetRawText(), "one JSON object in UTF-8 that names each field once");
+            complaints.Add("body", body.GetRawText(), AllowedBody);
             return null;
         }
         var name = ReadText(body, "name", ItemInput.LongestName, AllowedName, complaints);

@@ -6,11 +6,13 @@ namespace Items.Api.Database;
 
 /// <summary>
 /// Before the first request: waits until the database can be reached, migrates it and seeds it, all within
-/// <see cref="ItemsOptions.StartTimeout"/>. EF holds a lock in the database meanwhile, so any number of instances may start at once.
+/// <see cref="ItemsOptions.StartTimeout"/>. Migrating and seeding lock the database, so any number of instances may start at once.
 /// </summary>
 internal sealed class DatabaseStart(
     IServiceScopeFactory scopes, ItemsOptions options, TimeProvider time, ILogger<DatabaseStart> log) : IHostedService
 {
+    private const string DatabaseExists = "42P04";
+    private const string UniqueViolation = "23505";
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -49,9 +51,10 @@ internal sealed class DatabaseStart(
         cancellation.ThrowIfCancellationRequested();
         await using var scope = scopes.CreateAsyncScope();
         var database = scope.ServiceProvider.GetRequiredService<ItemsContext>();
-        if (options.Provider == DatabaseProvider.Sqlite && Path.GetDirectoryName(database.Database.GetDbConnection().DataSource) is { Length: > 0 } folder)
-            Directory.CreateDirectory(folder);
+        if (options.Provider == DatabaseProvider.Sqlite)
+            Directory.CreateDirectory(Path.GetDirectoryName(database.Database.GetDbConnection().DataSource)!);
         await database.Database.MigrateAsync(cancellation);
+        await Seed.InsertAsync(database, options.Seed, log, cancellation);
         Log.DatabaseReady(log, options.Provider);
     }
 
@@ -63,9 +66,6 @@ internal sealed class DatabaseStart(
         DbException { SqlState: DatabaseExists or UniqueViolation } => true,
         _ => MayPass(failure.InnerException),
     };
-
-    private const string DatabaseExists = "42P04";
-    private const string UniqueViolation = "23505";
 
     private string OutOfPatience(string reason) => options.Provider switch
     {

@@ -23,6 +23,9 @@ internal abstract class ItemsContext(DbContextOptions options) : DbContext(optio
         item.Ignore(i => i.EntityTag);
     }
 
+    /// <summary>Until the end of the transaction, nobody else writes items.</summary>
+    public abstract Task LockItemsAsync(CancellationToken cancellation);
+
     protected abstract void ConfigurePrice(PropertyBuilder<decimal> price);
 }
 
@@ -31,11 +34,17 @@ internal abstract class ItemsContext(DbContextOptions options) : DbContext(optio
 /// </summary>
 internal sealed class SqliteItemsContext(DbContextOptions<SqliteItemsContext> options) : ItemsContext(options)
 {
+    /// <summary>The transaction is it already: Microsoft.Data.Sqlite begins with BEGIN IMMEDIATE, the lock of all writers.</summary>
+    public override Task LockItemsAsync(CancellationToken cancellation) => Task.CompletedTask;
+
     protected override void ConfigurePrice(PropertyBuilder<decimal> price) =>
         price.HasConversion(amount => (long)(amount * 100), cents => cents / 100m + 0.00m);
 }
 
 internal sealed class PostgreSqlItemsContext(DbContextOptions<PostgreSqlItemsContext> options) : ItemsContext(options)
 {
+    public override Task LockItemsAsync(CancellationToken cancellation) =>
+        Database.ExecuteSqlAsync($"LOCK TABLE items IN SHARE ROW EXCLUSIVE MODE", cancellation);
+
     protected override void ConfigurePrice(PropertyBuilder<decimal> price) => price.HasPrecision(12, 2);
 }

@@ -6,7 +6,9 @@ namespace Items.Api.Database;
 
 /// <summary>
 /// Items to begin with: for a given count the same ones, times included, so that what caches keep of them holds after a new start
-/// on a new database. EF calls this under the migration lock, so instances that start together do not both seed.
+/// on a new database.
+/// The table is locked from the look until the commit, so that of several instances that start together one seeds. (EF's own
+/// UseSeeding is no help: on PostgreSQL it looks after its migration lock is gone, and four instances inserted twice.)
 /// </summary>
 internal static class Seed
 {
@@ -16,10 +18,15 @@ internal static class Seed
 
     public static async Task InsertAsync(ItemsContext database, int count, ILogger log, CancellationToken cancellation)
     {
-        if (count == 0 || await database.Items.AnyAsync(cancellation))
+        if (count == 0)
+            return;
+        await using var transaction = await database.Database.BeginTransactionAsync(cancellation);
+        await database.LockItemsAsync(cancellation);
+        if (await database.Items.AnyAsync(cancellation))
             return;
         database.Items.AddRange(Enumerable.Range(1, count).Select(Make));
         await database.SaveChangesAsync(cancellation);
+        await transaction.CommitAsync(cancellation);
         database.ChangeTracker.Clear();
         Log.Seeded(log, count);
     }

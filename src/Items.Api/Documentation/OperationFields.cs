@@ -66,6 +66,7 @@ internal static class OperationFields
         if (operation.Responses?.GetValueOrDefault(status) is not OpenApiResponse response)
             return;
         response.Headers ??= new Dictionary<string, IOpenApiHeader>();
-        response.Headers[name] = new OpenApiHeader { Description = description, Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
+        var text = new OpenApiSchema { Type = JsonSchemaType.String };
+        response.Headers[name] = new OpenApiHeader { Description = description, Schema = text };
     }
 }

@@ -9,7 +9,15 @@ internal sealed class DatabaseCheck(ItemsContext database) : IHealthCheck
 {
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        await database.Items.AnyAsync(cancellationToken);
-        return HealthCheckResult.Healthy();
+        try
+        {
+            await database.Items.AnyAsync(cancellationToken);
+            return HealthCheckResult.Healthy();
+        }
+        catch (Exception failure) when (failure is not OperationCanceledException)
+        {
+            // The reason alone: a probe asks every few seconds, and a stack each time would bury the log.
+            return HealthCheckResult.Unhealthy(failure.GetBaseException().Message);
+        }
     }
 }

@@ -37,7 +37,8 @@ internal static class HealthEndpoint
     private static async Task<JsonHttpResult<HealthReply>> CheckAsync(HealthCheckService health, CancellationToken cancellation)
     {
         var report = await health.CheckHealthAsync(cancellation);
-        var reply = new HealthReply(Word(report.Status), report.Entries.ToDictionary(entry => entry.Key, entry => Word(entry.Value.Status)));
+        var checks = report.Entries.ToDictionary(entry => entry.Key, entry => Word(entry.Value.Status));
+        var reply = new HealthReply(Word(report.Status), checks);
         return TypedResults.Json(reply, statusCode: report.Status == HealthStatus.Unhealthy
             ? StatusCodes.Status503ServiceUnavailable
             : StatusCodes.Status200OK);

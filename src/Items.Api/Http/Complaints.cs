@@ -14,7 +14,12 @@ internal sealed class Complaints
     /// <param name="value">What came, shortened when long; null: nothing came.</param>
     /// <param name="allowed">What may come, as the end of "must be".</param>
     public void Add(string field, string? value, string allowed) =>
-        _byField[field] = [$"{Shown(value)}; must be {allowed}."];
+        AddFault(field, Shown(value), allowed);
+
+    /// <param name="field">Where the fault is.</param>
+    /// <param name="fault">What is wrong, where no one value is: "is not ...".</param>
+    /// <param name="allowed">What may come, as the end of "must be".</param>
+    public void AddFault(string field, string fault, string allowed) => _byField[field] = [$"{fault}; must be {allowed}."];
 
     /// <summary>The answer 400.</summary>
     public ValidationProblem ToProblem() =>

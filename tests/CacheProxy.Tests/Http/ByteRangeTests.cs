@@ -62,7 +62,9 @@ public class ByteRangeTests
     public void The_end_of_an_empty_body_is_the_whole() => ByteRange.Parse("bytes=-5", 0).Kind.ShouldBe(ByteRangeKind.None);
 
     [Fact]
-    public void A_range_lies_within_the_body() => Prop.ForAll(HeaderText.Made("bytes=", "-", "1-", "0-9", "9223372036854775807"), ArbMap.Default.ArbFor<NonNegativeInt>(),
+    public void A_range_lies_within_the_body() => Prop.ForAll(
+        HeaderText.Made("bytes=", "-", "1-", "0-9", "9223372036854775807"),
+        ArbMap.Default.ArbFor<NonNegativeInt>(),
         (text, length) =>
         {
             foreach (var line in new[] { text, "bytes=" + text })

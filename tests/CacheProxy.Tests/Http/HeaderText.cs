@@ -7,7 +7,9 @@ using Microsoft.Extensions.Primitives;
 namespace CacheProxy.Tests.Http;
 
 /// <summary>Heads from the text of a table row: <c>Cache-Control: max-age=60 | Date: @-10</c>.</summary>
-/// <remarks>Fields stand between bars; a field that stands twice has two lines; <c>@-10</c> is the date ten seconds before <see cref="Now"/>.</remarks>
+/// <remarks>
+/// Fields stand between bars; a field that stands twice has two lines; <c>@-10</c> is the date ten seconds before <see cref="Now"/>.
+/// </remarks>
 internal static partial class HeaderText
 {
     public static readonly DateTimeOffset Now = new(2026, 3, 4, 5, 6, 7, TimeSpan.Zero);
@@ -38,7 +40,8 @@ internal static partial class HeaderText
 
     /// <summary>A field's text made of pieces that mean something to its parser, so that random text gets past the first character.</summary>
     public static Arbitrary<string> Made(params string[] pieces) =>
-        Gen.Elements([.. pieces, ",", " ", "\"", "\\", "=", ";", "\t", "0", "9", "a", "\u00e9", "\0"]).ListOf().Select(string.Concat).ToArbitrary();
+        Gen.Elements([.. pieces, ",", " ", "\"", "\\", "=", ";", "\t", "0", "9", "a", "\u00e9", "\0"])
+            .ListOf().Select(string.Concat).ToArbitrary();
 
     private static string Dates(string value) =>
         Offset().Replace(value, match => HttpDate.Format(Now.AddSeconds(int.Parse(match.Groups[1].Value, null))));

@@ -17,6 +17,7 @@ public class RouteSettingsTests
         settings.Policy.MaxAge.ShouldBe(TimeSpan.FromSeconds(60));
         settings.Policy.HeuristicFreshness.ShouldBeFalse();
         settings.Policy.Keep.ShouldBe(TimeSpan.FromMinutes(1));
+        settings.Policy.DefaultStaleIfError.ShouldBe(TimeSpan.FromMinutes(1));
     }
 
     [Fact]

@@ -15,6 +15,7 @@ internal sealed class ScriptedOrigin : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentQueue<OriginRequest> _requests = new();
     private readonly Task _accepting;
+    private int _count;
 
     public ScriptedOrigin(Func<OriginRequest, Task> script, int port = 0)
     {
@@ -71,7 +72,7 @@ internal sealed class ScriptedOrigin : IAsyncDisposable
             {
                 while (await ReadHeadAsync(stream) is { } head)
                 {
-                    var request = new OriginRequest(head, client, stream, _requests.Count + 1);
+                    var request = new OriginRequest(head, client, stream, Interlocked.Increment(ref _count));
                     await request.ReadBodyAsync();
                     _requests.Enqueue(request);
                     await Script(request);
@@ -161,6 +162,17 @@ internal sealed class OriginRequest(string head, TcpClient client, NetworkStream
         {
             return true; // it is closed on our side as well
         }
+    }
+
+    /// <summary>Whether bytes have come that are not of this request.</summary>
+    public bool HasMore() => stream.DataAvailable;
+
+    /// <summary>Bytes beyond the request: of a tunnel.</summary>
+    public async Task<byte[]> ReadExactlyAsync(int count)
+    {
+        var bytes = new byte[count];
+        await stream.ReadExactlyAsync(bytes);
+        return bytes;
     }
 
     /// <summary>Ends the connection cleanly (FIN).</summary>

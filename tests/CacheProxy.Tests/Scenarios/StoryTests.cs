@@ -268,6 +268,59 @@ public sealed class StoryTests
         bodies.Distinct().Count().ShouldBe(10);
     }
 
+    [Theory]
+    [InlineData("max-age=10", true)]
+    [InlineData("max-age=10, must-revalidate", false)]
+    [InlineData("s-maxage=10", false)]
+    [InlineData("s-maxage=10, stale-if-error=5", true)]
+    public async Task Origin_that_fails_is_covered_by_what_is_at_most_a_minute_old(string cacheControl, bool covered)
+    {
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            if (r.Number == 1)
+                await r.WriteAsync(Respond("old", "200 OK", $"Cache-Control: {cacheControl}\r\nETag: \"1\"\r\n"));
+            else
+                r.Reset();
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await proxy.GetAsync("/");
+        proxy.Time.Advance(11 * Second);
+        (await proxy.GetAsync("/")).StatusCode.ShouldBe(covered ? HttpStatusCode.OK : HttpStatusCode.BadGateway);
+        proxy.Time.Advance(50 * Second);
+        (await proxy.GetAsync("/")).StatusCode.ShouldBe(HttpStatusCode.BadGateway);
+    }
+
+    [Theory]
+    [InlineData("X-Api-Key: 1", "max-age=60", false)]
+    [InlineData("X-Api-Key: 1", "public, max-age=60", true)]
+    [InlineData("Authorization: Basic 1", "max-age=60", false)]
+    [InlineData("Authorization: Basic 1", "s-maxage=60", true)]
+    [InlineData("Cookie: a=b", "max-age=60", true)]
+    public async Task Answer_to_credentials_is_stored_only_with_leave_of_the_origin(string field, string cacheControl, bool stored)
+    {
+        await using var origin = ScriptedOrigin.Answering(r => Respond($"body {r.Number}", "200 OK", $"Cache-Control: {cacheControl}\r\n"));
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await proxy.GetAsync("/", field);
+        (await Text(await proxy.GetAsync("/"))).ShouldBe(stored ? "body 1" : "body 2");
+    }
+
+    [Fact]
+    public async Task Origin_that_fails_gives_nobody_a_page_that_was_not_for_them()
+    {
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            if (r.Number == 1)
+                await r.WriteAsync(Respond("for anybody"));
+            else
+                r.Reset();
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await proxy.GetAsync("/");
+        (await proxy.GetAsync("/", "Cookie: session=1")).StatusCode.ShouldBe(HttpStatusCode.BadGateway);
+        (await proxy.GetAsync("/", "Authorization: Bearer 1")).StatusCode.ShouldBe(HttpStatusCode.BadGateway);
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("for anybody");
+    }
+
     internal static string Respond(string body, string status = "200 OK", string fields = "") =>
         $"HTTP/1.1 {status}\r\nContent-Length: {body.Length}\r\nX-Kept: yes\r\n{fields}\r\n{body}";
 
