@@ -77,26 +77,16 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(
-<<<<<<< HEAD
-        HttpContext context, TargetUri uri, RouteSettings settings, CachedResource? resource, StoredResponse? stored, ReuseDecision decision, ForwardReason reason)
-=======
         HttpContext context, TargetUri uri, RouteSettings settings, CachedResource? resource, StoredResponse? stored, ReuseDecision decision,
         ForwardReason reason)
->>>>>>> security
     {
         var cacheKey = CacheKey.Text(uri);
         var slot = Marks.SlotOf(cacheKey);
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         var varyFields = resource?.Variants[0].VaryFields ?? [];
-<<<<<<< HEAD
-        // Only staleness is excused by an error: what this request may not have at all, it may not have then either.
-        var order = new FetchOrder(cacheKey, settings,
-            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason == ReuseReason.Stale ? stored : null);
-=======
         // Only what was this request's to have, and is stale, may stand in for an error.
         var order = new FetchOrder(
             cacheKey, settings, decision.Verb == ReuseVerb.Validate ? stored : null, decision.Reason == ReuseReason.Stale ? stored : null);
->>>>>>> security
 
         // A second round for those who find that the resource varies, and that the flight they were on is for others.
         for (var round = 0; round < 2; round++)
@@ -196,16 +186,6 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             core.Fetcher.Start(context, next, flight, new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Head) ? stored : null, stored));
     }
 
-<<<<<<< HEAD
-    /// <summary>Another's answer goes only to a request that could have it for itself: each who waits is asked about anew.</summary>
-    private bool MayShare(FlightAnswer answer, in RequestHead head, CachePolicy policy) => answer.Kind switch
-    {
-        FlightAnswerKind.Recorded => answer.IsShared && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields)
-            && (!answer.Decision.Store || Storability.Decide(head, answer.Head!, TimeSpan.Zero, policy).Store),
-        FlightAnswerKind.Freshened or FlightAnswerKind.StaleOnError =>
-            Vary.Matches(answer.Stored!.VaryFields, answer.Stored.VaryValues, head.Fields)
-            && Reuse.Decide(head, answer.Stored, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss),
-=======
     /// <summary>
     /// A waiter gets an answer only if it is one that this waiter may have (security over saving a fetch): by Vary, by what the origin
     /// says, and by the waiter's own credentials, which need not be of the leader's kind.
@@ -216,7 +196,6 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             && (!answer.Decision.Store || StoreLifetime.Allows(head, answer.Head!, policy)),
         FlightAnswerKind.Freshened => answer.IsShared && MayHave(answer.Stored!, head, policy),
         FlightAnswerKind.StaleOnError => MayHave(answer.Stored!, head, policy),
->>>>>>> security
         FlightAnswerKind.Failed => true,
         _ => false,
     };

@@ -1,3 +1,4 @@
+using CacheProxy.Storage;
 using CacheProxy.Pipeline;
 using Microsoft.Extensions.DependencyInjection;
 using static CacheProxy.Tests.Scenarios.RawClient;
@@ -173,7 +174,7 @@ public sealed class SecurityLimitsTests
 
     private static CacheCore Core(RunningProxy proxy) => proxy.Services.GetRequiredService<CacheCore>();
 
-    private static Storage.ResponseStore Store(RunningProxy proxy) => Core(proxy).Store;
+    private static ResponseStore Store(RunningProxy proxy) => Core(proxy).Store;
 
     /// <summary>What the test's own origin keeps of the last requests.</summary>
     private static long ToldOfOrigin(ScriptedOrigin origin, int last) => origin.Requests.TakeLast(last).Sum(r => 2L * r.Head.Length);
