@@ -8,13 +8,17 @@ namespace CacheProxy.Fetching;
 /// One fetch that any number of requests wait for and read from. It belongs to none of them: it ends when it is done, or when nobody is
 /// left and finishing is not worth it.
 /// </summary>
-/// <remarks>The lock guards the count of passengers, the flags and the orders to cancel.</remarks>
+/// <remarks>
+/// The lock guards the count of passengers, the flags and the timer. Giving up is decided under it, so nobody boards a flight that is being
+/// cancelled; the callbacks of the cancellation run elsewhere.
+/// </remarks>
 internal sealed class Flight : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource<FlightAnswer> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly CancellationTokenSource _cancellation;
+    private readonly CancellationTokenSource _cancellation = new();
     private readonly FlightLimits _limits;
+    private ITimer? _deadline;
     private int _passengers;
     private bool _isBackground;
     private bool _ended;
@@ -26,7 +30,6 @@ internal sealed class Flight : IDisposable
         FillSequence = fillSequence;
         Recording = new Recording(recordingLimits);
         _limits = limits;
-        _cancellation = new CancellationTokenSource(Timeout.InfiniteTimeSpan, limits.Time);
     }
 
     /// <summary>What it is found by among the flights: the cache key, and what else divides those who may share.</summary>
@@ -52,8 +55,8 @@ internal sealed class Flight : IDisposable
         {
             if (_cancellation.IsCancellationRequested || Recording.TryJoin() is not { } reader)
                 return null;
-            if (_passengers++ == 0 && !_ended)
-                _cancellation.CancelAfter(Timeout.InfiniteTimeSpan);
+            if (_passengers++ == 0)
+                _deadline?.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             return reader;
         }
     }
@@ -64,10 +67,19 @@ internal sealed class Flight : IDisposable
         Recording.Leave(reader);
         lock (_lock)
         {
-            if (--_passengers > 0 || _isBackground || _ended)
+            _passengers--;
+            if (!IsDeserted_NeedsLock())
                 return;
-            // Never at once: cancelling runs the callbacks of the fetch, and those are not to run under this lock.
-            _cancellation.CancelAfter(IsWorthFinishing() ? _limits.FinishTime : TimeSpan.Zero);
+            if (!IsWorthFinishing_NeedsLock())
+            {
+                GiveUp_NeedsLock();
+                return;
+            }
+            if (_isBackground)
+                return;
+            _deadline ??= _limits.Time.CreateTimer(
+                static flight => ((Flight)flight!).OnDeadline(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _deadline.Change(_limits.FinishTime, Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -78,27 +90,56 @@ internal sealed class Flight : IDisposable
             _isBackground = true;
     }
 
+    /// <summary>The recording is no longer kept: nobody boards any more, and with nobody aboard the fetch has no use.</summary>
+    public void OnOutgrown() => GiveUpIfPointless();
+
     /// <summary>The fetch is over; who is still aboard reads on.</summary>
     public void Dispose()
     {
         lock (_lock)
+        {
             _ended = true;
+            _deadline?.Dispose();
+        }
         _cancellation.Dispose();
     }
 
-    public void Publish(FlightAnswer answer) => _answer.TrySetResult(answer);
+    public void Publish(FlightAnswer answer)
+    {
+        if (_answer.TrySetResult(answer))
+            GiveUpIfPointless(); // those who left before the head came could not know
+    }
+
+    private void GiveUpIfPointless()
+    {
+        lock (_lock)
+            if (IsDeserted_NeedsLock() && !IsWorthFinishing_NeedsLock())
+                GiveUp_NeedsLock();
+    }
+
+    private void OnDeadline()
+    {
+        lock (_lock)
+            if (IsDeserted_NeedsLock() && !_isBackground)
+                GiveUp_NeedsLock();
+    }
+
+    private bool IsDeserted_NeedsLock() => _passengers == 0 && !_ended;
+
+    private void GiveUp_NeedsLock() => _ = _cancellation.CancelAsync();
 
     /// <summary>Before the head the origin has done its work for an answer worth having; after it, what may be stored and is nearly here is finished.</summary>
-    private bool IsWorthFinishing()
+    private bool IsWorthFinishing_NeedsLock()
     {
-        if (_limits.FinishTime <= TimeSpan.Zero)
+        if (_limits.FinishTime <= TimeSpan.Zero && !_isBackground)
             return false;
         if (!_answer.Task.IsCompletedSuccessfully)
             return true;
         var answer = _answer.Task.Result;
-        return answer.Kind != FlightAnswerKind.Recorded
-            || (answer.Decision.Store && Recording.IsKept
-                && (answer.ContentLength is not { } length || length - Recording.Length <= _limits.FinishBytes));
+        if (answer.Kind != FlightAnswerKind.Recorded)
+            return true;
+        return answer.Decision.Store && Recording.IsKept
+            && (_isBackground || answer.ContentLength is not { } length || length - Recording.Length <= _limits.FinishBytes);
     }
 }
 

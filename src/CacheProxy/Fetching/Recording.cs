@@ -9,7 +9,7 @@ namespace CacheProxy.Fetching;
 /// A recording is either <em>kept</em> or <em>windowed</em>. Kept: it is to be stored, so the writer never waits, and who joins late starts
 /// at the beginning. Windowed: it will not be stored (or outgrew the limit); its beginning is let go, nobody may join any more, and the
 /// writer is at most <see cref="Window"/> ahead of the slowest reader. A reader that holds others back for longer than the grace, in sum,
-/// is cut. The lock guards all fields and the readers' places; nothing is awaited or called back under it.
+/// is cut: a wait counts against it while somebody else has read all there is. The lock guards all fields and the readers' places; nothing is awaited or called back under it.
 /// </remarks>
 internal sealed class Recording(RecordingLimits limits)
 {
@@ -79,7 +79,7 @@ internal sealed class Recording(RecordingLimits limits)
                 StopKeeping_NeedsLock();
             CopyIn_NeedsLock(bytes.Span);
             Signal_NeedsLock(ref _arrived);
-            if (_first is not null || Laggards_NeedsLock() == 0)
+            if (_first is not null || !HasLaggard_NeedsLock())
                 return default;
         }
         return WaitForRoomAsync(cancellation);
@@ -149,6 +149,7 @@ internal sealed class Recording(RecordingLimits limits)
         lock (_lock)
         {
             _readers.Remove(reader);
+            reader.Segment = Segment.None;
             Signal_NeedsLock(ref _room);
             return _readers.Count;
         }
@@ -156,6 +157,8 @@ internal sealed class Recording(RecordingLimits limits)
 
     private ReadOnlyMemory<byte> Take_NeedsLock(RecordingReader reader)
     {
+        if (reader.Segment == Segment.None)
+            return default;
         while (reader.Offset == reader.Segment.Filled && reader.Segment.Next is { } next)
         {
             reader.Segment = next;
@@ -225,13 +228,14 @@ internal sealed class Recording(RecordingLimits limits)
         waiting = null;
     }
 
-    private int Laggards_NeedsLock()
+    private bool IsLaggard_NeedsLock(RecordingReader reader) => !reader.IsCut && _length - reader.Position > Window;
+
+    private bool HasLaggard_NeedsLock()
     {
-        var laggards = 0;
         foreach (var reader in _readers)
-            if (!reader.IsCut && _length - reader.Position > Window)
-                laggards++;
-        return laggards;
+            if (IsLaggard_NeedsLock(reader))
+                return true;
+        return false;
     }
 
     private async ValueTask WaitForRoomAsync(CancellationToken cancellation)
@@ -242,7 +246,7 @@ internal sealed class Recording(RecordingLimits limits)
             TimeSpan patience;
             lock (_lock)
             {
-                if (Laggards_NeedsLock() == 0)
+                if (!HasLaggard_NeedsLock())
                     return;
                 patience = Patience_NeedsLock();
                 _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -262,35 +266,49 @@ internal sealed class Recording(RecordingLimits limits)
         }
     }
 
-    /// <summary>How long to wait for the laggard with the least grace left; without end for a reader that holds back only itself.</summary>
+    /// <summary>
+    /// Notes whom the wait that begins now is charged to, and says how long it may last: until the first of them has no grace left; without
+    /// end when nobody is held back. Every read ends the wait, so that this is asked again.
+    /// </summary>
     private TimeSpan Patience_NeedsLock()
     {
-        if (_readers.Count < 2)
-            return Timeout.InfiniteTimeSpan;
-        var patience = limits.LaggardGrace;
+        var patience = Timeout.InfiniteTimeSpan;
+        var isAnyoneHeldBack = false;
         foreach (var reader in _readers)
-            if (_length - reader.Position > Window && limits.LaggardGrace - reader.HeldBack < patience)
-                patience = limits.LaggardGrace - reader.HeldBack;
-        return patience > TimeSpan.Zero ? patience : TimeSpan.Zero;
+            isAnyoneHeldBack |= !reader.IsCut && reader.Position == _length;
+        foreach (var reader in _readers)
+        {
+            reader.HoldsBack = isAnyoneHeldBack && IsLaggard_NeedsLock(reader);
+            if (!reader.HoldsBack)
+                continue;
+            var left = limits.LaggardGrace - reader.HeldBack;
+            if (patience < TimeSpan.Zero || left < patience)
+                patience = left;
+        }
+        return patience;
     }
 
     private void Charge_NeedsLock(TimeSpan waited)
     {
-        if (_readers.Count < 2)
-            return;
         foreach (var reader in _readers)
         {
-            if (_length - reader.Position <= Window)
+            if (!reader.HoldsBack)
                 continue;
+            reader.HoldsBack = false;
             reader.HeldBack += waited;
-            if (reader.HeldBack >= limits.LaggardGrace)
-                reader.IsCut = true;
+            if (reader.HeldBack < limits.LaggardGrace)
+                continue;
+            reader.IsCut = true;
+            reader.Segment = Segment.None;
+            Signal_NeedsLock(ref _arrived); // if it waits it must hear of it
         }
-        Signal_NeedsLock(ref _arrived); // a reader that was cut while it waits must hear of it
     }
 
     internal sealed class Segment(byte[] bytes)
     {
+        /// <summary>The place of a reader that gets nothing more. A segment leads to all that come after it, so nobody may keep one in vain.</summary>
+        public static readonly Segment None = new([]);
+
         public byte[] Bytes => bytes;
 
         public int Filled { get; set; }

@@ -13,6 +13,9 @@ internal sealed class RecordingReader(Recording recording, Recording.Segment sta
     /// <summary>How long the writer has waited for this reader, in sum.</summary>
     internal TimeSpan HeldBack { get; set; }
 
+    /// <summary>The wait under way is charged to it.</summary>
+    internal bool HoldsBack { get; set; }
+
     /// <summary>It held others back for too long: it gets nothing more.</summary>
     internal bool IsCut { get; set; }
 

@@ -21,6 +21,7 @@ internal sealed class ResponseStore : IDisposable
     private readonly Eviction _eviction;
     private readonly Marks _marks;
     private readonly CacheClock _clock;
+    private readonly long _budgetBytes;
     private readonly int _maxVariants;
     private readonly long _maxVariantsBytes;
     private readonly Lock[] _stripes = new Lock[Stripes];
@@ -32,6 +33,7 @@ internal sealed class ResponseStore : IDisposable
         _eviction = new Eviction(budgetBytes);
         _marks = marks;
         _clock = clock;
+        _budgetBytes = budgetBytes;
         _maxVariants = maxVariants;
         _maxVariantsBytes = budgetBytes / 2; // a URL's variants go together when evicted, so one URL must leave room for others
         for (var i = 0; i < Stripes; i++)
@@ -73,7 +75,7 @@ internal sealed class ResponseStore : IDisposable
     /// <param name="key">The cache key.</param>
     /// <param name="response">A whole response.</param>
     /// <param name="retention">How long it is worth keeping; nothing is stored when it is not positive.</param>
-    /// <returns>Whether it is stored.</returns>
+    /// <returns>Whether it is stored: not when it has been overtaken, or is larger than the budget.</returns>
     public bool Store(string key, StoredResponse response, TimeSpan retention)
     {
         if (retention <= TimeSpan.Zero)
@@ -87,13 +89,14 @@ internal sealed class ResponseStore : IDisposable
             var replaced = _cache.Get(key) as CachedResource;
             var expires = Later(_clock.Now + retention, replaced?.Expires);
             var resource = new CachedResource(key, Merge(response, replaced), expires);
-            using (var entry = _cache.CreateEntry(key))
-            {
-                entry.Value = resource;
-                entry.AbsoluteExpiration = expires;
-                entry.RegisterPostEvictionCallback(_expired);
-            }
+            if (resource.Size > _budgetBytes)
+                return false;
+            // Counted before it can be found: an entry that is over at once is taken out of the count by another thread.
             victims = _eviction.Add(resource, replaced);
+            using var entry = _cache.CreateEntry(key);
+            entry.Value = resource;
+            entry.AbsoluteExpiration = expires;
+            entry.RegisterPostEvictionCallback(_expired);
         }
         if (victims is not null)
             foreach (var victim in victims)
@@ -128,6 +131,7 @@ internal sealed class ResponseStore : IDisposable
 
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset? other) => other > one ? other.Value : one;
 
+    /// <summary>The newest first; as many of the older ones as the number allows and half of the budget, since a key is evicted as a whole.</summary>
     private StoredResponse[] Merge(StoredResponse response, CachedResource? replaced)
     {
         if (replaced is null)

@@ -10,6 +10,12 @@ internal sealed class ManualTime : TimeProvider
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
+    /// <summary>Timers that will fire if time goes on.</summary>
+    public int PendingTimers
+    {
+        get { lock (_lock) return _timers.Count(t => t.Due != long.MaxValue); }
+    }
+
     public override DateTimeOffset GetUtcNow()
     {
         lock (_lock)

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Runtime.CompilerServices;
+using CacheProxy.Pipeline;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -15,18 +17,30 @@ namespace CacheProxy.Tests.Scenarios;
 internal sealed class RunningProxy : IAsyncDisposable
 {
     private readonly WebApplication _app;
+    private readonly StrongBox<int> _waiting;
 
-    private RunningProxy(WebApplication app, ManualTime time)
+    private RunningProxy(WebApplication app, ManualTime time, StrongBox<int> waiting)
     {
         _app = app;
+        _waiting = waiting;
         Time = time;
-        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToArray();
+        Address = new Uri(addresses[0]);
+        Http2Address = new Uri(addresses[1]);
         Client = NewClient();
     }
 
     public ManualTime Time { get; }
 
     public Uri Address { get; }
+
+    /// <summary>For HTTP/2 without TLS, by prior knowledge.</summary>
+    public Uri Http2Address { get; }
+
+    /// <summary>Requests that the cache could not answer at once: they are aboard a flight, or passing.</summary>
+    public int Waiting => Volatile.Read(ref _waiting.Value);
+
+    internal CacheCore Core => Services.GetRequiredService<CacheCore>();
 
     /// <summary>A client that adds nothing of its own.</summary>
     public HttpClient Client { get; }
@@ -39,8 +53,10 @@ internal sealed class RunningProxy : IAsyncDisposable
         Func<RouteConfig, RouteConfig>? route = null,
         Func<ClusterConfig, ClusterConfig>? cluster = null,
         Action<WebApplicationBuilder>? build = null,
-        HttpProtocols protocols = HttpProtocols.Http1)
+        HttpProtocols protocols = HttpProtocols.Http1,
+        Action<IReverseProxyApplicationBuilder>? afterCache = null)
     {
+        var waiting = new StrongBox<int>();
         var time = new ManualTime();
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -51,6 +67,7 @@ internal sealed class RunningProxy : IAsyncDisposable
             kestrel.RequestHeaderEncodingSelector = _ => System.Text.Encoding.Latin1;
             kestrel.ResponseHeaderEncodingSelector = _ => System.Text.Encoding.Latin1;
             kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = protocols);
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
         });
         builder.Services.AddSingleton<TimeProvider>(time);
         builder.Services.Configure<CacheProxyOptions>(options =>
@@ -72,14 +89,30 @@ internal sealed class RunningProxy : IAsyncDisposable
         var app = builder.Build();
         app.MapReverseProxy(proxy =>
         {
+            proxy.Use((_, next) => Count(next(), waiting));
             proxy.UseHttpCache();
+            afterCache?.Invoke(proxy);
             proxy.UseSessionAffinity();
             proxy.UseLoadBalancing();
             proxy.UsePassiveHealthChecks();
         });
         await app.StartAsync();
-        return new RunningProxy(app, time);
+        return new RunningProxy(app, time, waiting);
     }
+
+    /// <summary>Until that many requests wait for the origin: whoever should come aboard is aboard.</summary>
+    public Task WaitForWaitingAsync(int count) => Eventually.TrueAsync(() => Waiting == count, $"{count} requests wait");
+
+    /// <summary>Until every fetch is over, and what it stored is stored.</summary>
+    public Task WaitForFetchesAsync() => Eventually.TrueAsync(() => Core.Coalescer.Count == 0, "no fetch is under way");
+
+    public HttpClient NewHttp2Client() => new(new SocketsHttpHandler { UseCookies = false, ActivityHeadersPropagator = null })
+    {
+        BaseAddress = Http2Address,
+        DefaultRequestVersion = HttpVersion.Version20,
+        DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        Timeout = TimeSpan.FromSeconds(30),
+    };
 
     public HttpClient NewClient() => new(new SocketsHttpHandler
     {
@@ -103,6 +136,25 @@ internal sealed class RunningProxy : IAsyncDisposable
             request.Headers.TryAddWithoutValidation(parts[0], parts[1]);
         }
         return Client.SendAsync(request);
+    }
+
+    /// <summary>What the cache does synchronously, boarding a flight included, is done when the task is there.</summary>
+    private static async Task Count(Task answering, StrongBox<int> waiting)
+    {
+        if (answering.IsCompleted)
+        {
+            await answering;
+            return;
+        }
+        Interlocked.Increment(ref waiting.Value);
+        try
+        {
+            await answering;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref waiting.Value);
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -11,14 +11,16 @@ namespace CacheProxy.Tests.Scenarios;
 /// </summary>
 internal sealed class ScriptedOrigin : IAsyncDisposable
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener _listener;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentQueue<OriginRequest> _requests = new();
     private readonly Task _accepting;
     private int _count;
 
-    public ScriptedOrigin(Func<OriginRequest, Task> script)
+    public ScriptedOrigin(Func<OriginRequest, Task> script, int port = 0)
     {
+        _listener = new TcpListener(IPAddress.Loopback, port);
+        _listener.Server.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         Script = script;
         _listener.Start();
         Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
@@ -135,6 +137,31 @@ internal sealed class OriginRequest(string head, TcpClient client, NetworkStream
     {
         await stream.WriteAsync(bytes);
         await stream.FlushAsync();
+    }
+
+    /// <summary>Completes when the proxy has closed the connection, by a FIN or a reset. Reads nothing: the next request is not lost.</summary>
+    public Task WaitForCloseAsync() => IsClosedBeforeAsync(new TaskCompletionSource().Task);
+
+    /// <summary>Whether the proxy closes the connection before something else happens.</summary>
+    public async Task<bool> IsClosedBeforeAsync(Task other)
+    {
+        try
+        {
+            while (!other.IsCompleted)
+            {
+                if (client.Client.Poll(0, SelectMode.SelectRead) && client.Available == 0)
+                {
+                    Close();
+                    return true;
+                }
+                await Task.Delay(2);
+            }
+            return false;
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or NullReferenceException)
+        {
+            return true; // it is closed on our side as well
+        }
     }
 
     /// <summary>Whether bytes have come that are not of this request.</summary>

@@ -1,3 +1,4 @@
+using CacheProxy.Storage;
 using CacheProxy.Pipeline;
 using Microsoft.Extensions.DependencyInjection;
 using static CacheProxy.Tests.Scenarios.RawClient;
@@ -149,5 +150,5 @@ public sealed class SecurityLimitsTests
 
     private static CacheCore Core(RunningProxy proxy) => proxy.Services.GetRequiredService<CacheCore>();
 
-    private static Storage.ResponseStore Store(RunningProxy proxy) => Core(proxy).Store;
+    private static ResponseStore Store(RunningProxy proxy) => Core(proxy).Store;
 }

@@ -1,0 +1,48 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using CacheProxy.Http;
+using CacheProxy.Storage;
+using Microsoft.Extensions.Primitives;
+
+namespace CacheProxy.Tests.Storage;
+
+/// <summary>Stored responses made for a test.</summary>
+internal static class Responses
+{
+    public static StoredResponse Make(
+        byte[] body, long fillSequence = 0, string[]? varyFields = null, string?[]? varyValues = null,
+        IReadOnlyList<KeyValuePair<string, StringValues>>? trailers = null) => new()
+        {
+            Head = new ResponseHead(200, null, [], default),
+            Body = new Body([body], body.Length),
+            Trailers = trailers,
+            ResponseTime = default,
+            InitialAge = TimeSpan.Zero,
+            FreshnessLifetime = TimeSpan.FromSeconds(60),
+            VaryFields = varyFields ?? [],
+            VaryValues = varyValues ?? [],
+            FillSequence = fillSequence,
+        };
+
+    /// <summary>A body that says which key it belongs to, and whether all of it is there.</summary>
+    public static byte[] SignedBody(string key, int length)
+    {
+        var text = new StringBuilder(key).Append('|');
+        while (text.Length < length)
+            text.Append(length.ToString(CultureInfo.InvariantCulture)).Append(',');
+        var bytes = Encoding.UTF8.GetBytes(text.ToString());
+        return [.. SHA256.HashData(bytes), .. bytes];
+    }
+
+    public static async Task<string> KeyOfSignedBodyAsync(Body body)
+    {
+        using var stream = new MemoryStream();
+        var writer = System.IO.Pipelines.PipeWriter.Create(stream);
+        await body.WriteToAsync(writer, 0, body.Length, default);
+        await writer.CompleteAsync();
+        var bytes = stream.ToArray();
+        bytes.AsSpan(0, 32).SequenceEqual(SHA256.HashData(bytes.AsSpan(32))).ShouldBeTrue();
+        return Encoding.UTF8.GetString(bytes.AsSpan(32)).Split('|')[0];
+    }
+}
