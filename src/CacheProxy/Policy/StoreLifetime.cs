@@ -29,13 +29,6 @@ internal readonly record struct StoreLifetime(bool IsKnown, StoreReason Reason, 
     }
 
     /// <summary>
-    /// Whether a response may answer this request though another made it: one that lives by a lifetime of ours only where
-    /// <see cref="AllowsUnspoken"/> says so.
-    /// </summary>
-    public static bool Allows(in RequestHead request, ResponseHead response, CachePolicy policy) =>
-        Freshness.HasExplicitLifetime(response) || AllowsUnspoken(request, response.CacheControl, policy);
-
-    /// <summary>
     /// Whether the request may have a lifetime that the origin did not give: here the proxy answers for what is shared, so what may be
     /// meant for one user is not.
     /// </summary>

@@ -51,30 +51,6 @@ public sealed class SecurityLimitsTests
     }
 
     [Fact]
-    public async Task Flood_of_long_urls_that_are_not_stored_leaves_nothing_that_grows()
-    {
-        await using var origin = ScriptedOrigin.Answering(_ => StoryTests.Respond("no", "200 OK", "Cache-Control: private\r\n"));
-        await using var proxy = await RunningProxy.StartAsync(origin.Address, Small);
-        await using var client = await ConnectAsync(proxy);
-        var padding = new string('p', 7000);
-        async Task FloodAsync(int from, int count)
-        {
-            for (var i = from; i < from + count; i++)
-            {
-                await client.SendAsync(Get($"/{padding}{i}"));
-                await client.ReadAsync();
-            }
-        }
-        await FloodAsync(0, 300);
-        var before = GC.GetTotalMemory(forceFullCollection: true);
-        await FloodAsync(300, 1000);
-        // 1000 keys of 14 kB are 14 MB.
-        (GC.GetTotalMemory(forceFullCollection: true) - before - ToldOfOrigin(origin, 1000)).ShouldBeLessThan(5 << 20);
-        Core(proxy).Coalescer.Count.ShouldBe(0);
-        Store(proxy).Count.ShouldBe(0);
-    }
-
-    [Fact]
     public async Task No_flight_outlives_its_requests_whatever_becomes_of_them()
     {
         await using var origin = new ScriptedOrigin(async r =>
@@ -175,7 +151,4 @@ public sealed class SecurityLimitsTests
     private static CacheCore Core(RunningProxy proxy) => proxy.Services.GetRequiredService<CacheCore>();
 
     private static ResponseStore Store(RunningProxy proxy) => Core(proxy).Store;
-
-    /// <summary>What the test's own origin keeps of the last requests.</summary>
-    private static long ToldOfOrigin(ScriptedOrigin origin, int last) => origin.Requests.TakeLast(last).Sum(r => 2L * r.Head.Length);
 }
