@@ -84,7 +84,7 @@ internal sealed class OriginFetch
     }
 
     /// <summary>The origin's head is complete: what becomes of it is decided and published.</summary>
-    public void OnHead(int statusCode, string? reasonPhrase, IHeaderDictionary fields)
+    public void OnHead(int statusCode, string? reasonPhrase, IHeaderDictionary fields, bool bytesFollow)
     {
         _responseTime = _fetcher.Clock.Now;
         // The standard phrase goes without saying: Kestrel has its bytes ready.
@@ -97,7 +97,7 @@ internal sealed class OriginFetch
         else if (statusCode >= 500 && StandIn() is { } standIn)
             Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn });
         else
-            OnResponse(head);
+            OnResponse(head, bytesFollow);
     }
 
     public ValueTask OnBodyAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation) =>
@@ -114,7 +114,7 @@ internal sealed class OriginFetch
         : whole && Context.Features.Get<IForwarderErrorFeature>() is null ? FetchResult.Complete
         : FetchResult.Failed;
 
-    private void OnResponse(ResponseHead head)
+    private void OnResponse(ResponseHead head, bool bytesFollow)
     {
         var request = Request;
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
@@ -136,7 +136,7 @@ internal sealed class OriginFetch
             ContentLength = head.ContentLength,
             VaryFields = varyFields ?? [],
             VaryValues = varyFields is null ? [] : Vary.Values(varyFields, _requestFields),
-        });
+        }, bytesFollow);
     }
 
     /// <summary>What policy cannot see: the size, and whether the end of the body can be told from a connection that broke.</summary>
@@ -204,13 +204,13 @@ internal sealed class OriginFetch
     private StoredResponse? StandIn() =>
         _order.Stale is { } stale && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy) ? stale : null;
 
-    private void Publish(FlightAnswer answer)
+    private void Publish(FlightAnswer answer, bool bytesFollow = false)
     {
         _answer = answer;
         // Who comes from now on finds what is stored, or begins anew; who waits is told.
         if (!answer.IsShared)
             _fetcher.Coalescer.Remove(_flight);
-        _flight.Publish(answer);
+        _flight.Publish(answer, bytesFollow);
     }
 
     private void End(bool whole)
@@ -220,7 +220,7 @@ internal sealed class OriginFetch
             _exchange.Trailers.Count > 0 ? [.. _exchange.Trailers.Where(field => !FieldValue.HasControls(field.Value))] : null;
         _flight.Recording.End(failed: !whole, trailers);
         if (_storedHead is { } head && _flight.Recording.ToBody() is { } body && (head.ContentLength ?? body.Length) == body.Length
-            && MakeStored(new ResponseHead(head.StatusCode, head.ReasonPhrase, Validation.StoredFields(head), _responseTime), body, trailers, _answer!.Decision) is { } stored)
+            && MakeStored(Validation.StoredHead(head), body, trailers, _answer!.Decision) is { } stored)
             _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime));
         // After storing: who finds no flight any more finds the stored response.
         _fetcher.Coalescer.Remove(_flight);
