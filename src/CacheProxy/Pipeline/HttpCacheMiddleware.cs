@@ -190,8 +190,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     {
         FlightAnswerKind.Recorded => answer.IsShared && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields)
             && (!answer.Decision.Store || Storability.Decide(head, answer.Head!, TimeSpan.Zero, policy).Store),
-        FlightAnswerKind.Freshened or FlightAnswerKind.StaleOnError =>
-            Vary.Matches(answer.Stored!.VaryFields, answer.Stored.VaryValues, head.Fields)
+        FlightAnswerKind.Freshened or FlightAnswerKind.StaleOnError => answer.IsShared
+            && Vary.Matches(answer.Stored!.VaryFields, answer.Stored.VaryValues, head.Fields)
             && Reuse.Decide(head, answer.Stored, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss),
         FlightAnswerKind.Failed => true,
         _ => false,
