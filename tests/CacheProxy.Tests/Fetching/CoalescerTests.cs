@@ -15,12 +15,12 @@ public sealed class CoalescerTests
     public void First_leads_and_others_board()
     {
         var coalescer = New();
-        var (flight, _, leads) = coalescer.JoinOrLead("a", 1, Begin);
+        var (flight, _, leads) = coalescer.JoinOrLead("a", 1, Begin)!;
         leads.ShouldBeTrue();
-        var (same, _, leadsToo) = coalescer.JoinOrLead("a", 1, Begin);
+        var (same, _, leadsToo) = coalescer.JoinOrLead("a", 1, Begin)!;
         leadsToo.ShouldBeFalse();
         same.ShouldBeSameAs(flight);
-        coalescer.JoinOrLead("b", 2, Begin).Leads.ShouldBeTrue();
+        coalescer.JoinOrLead("b", 2, Begin)!.Leads.ShouldBeTrue();
         coalescer.Count.ShouldBe(2);
     }
 
@@ -28,33 +28,33 @@ public sealed class CoalescerTests
     public void Flight_that_is_over_is_not_found()
     {
         var coalescer = New();
-        var (flight, _, _) = coalescer.JoinOrLead("a", 1, Begin);
+        var (flight, _, _) = coalescer.JoinOrLead("a", 1, Begin)!;
         coalescer.Remove(flight);
         coalescer.Count.ShouldBe(0);
-        coalescer.JoinOrLead("a", 1, Begin).Leads.ShouldBeTrue();
+        coalescer.JoinOrLead("a", 1, Begin)!.Leads.ShouldBeTrue();
     }
 
     [Fact]
     public void Flight_that_ends_does_not_take_its_successor_along()
     {
         var coalescer = New();
-        var (overtaken, _, _) = coalescer.JoinOrLead("a", 1, Begin);
+        var (overtaken, _, _) = coalescer.JoinOrLead("a", 1, Begin)!;
         _marks.Set(1);
-        var (successor, _, leads) = coalescer.JoinOrLead("a", 1, Begin);
+        var (successor, _, leads) = coalescer.JoinOrLead("a", 1, Begin)!;
         leads.ShouldBeTrue();
         coalescer.Remove(overtaken);
-        coalescer.JoinOrLead("a", 1, Begin).Flight.ShouldBeSameAs(successor);
+        coalescer.JoinOrLead("a", 1, Begin)!.Flight.ShouldBeSameAs(successor);
     }
 
     [Fact]
     public void Flight_that_an_invalidation_overtook_is_left_to_those_aboard()
     {
         var coalescer = New();
-        var (overtaken, _, _) = coalescer.JoinOrLead("a", 1, Begin);
+        var (overtaken, _, _) = coalescer.JoinOrLead("a", 1, Begin)!;
         _marks.Set(2);
-        coalescer.JoinOrLead("a", 1, Begin).Leads.ShouldBeFalse();
+        coalescer.JoinOrLead("a", 1, Begin)!.Leads.ShouldBeFalse();
         _marks.Set(1);
-        var (flight, _, leads) = coalescer.JoinOrLead("a", 1, Begin);
+        var (flight, _, leads) = coalescer.JoinOrLead("a", 1, Begin)!;
         leads.ShouldBeTrue();
         flight.ShouldNotBeSameAs(overtaken);
         flight.FillSequence.ShouldBe(2);
@@ -64,9 +64,17 @@ public sealed class CoalescerTests
     public void Flight_whose_beginning_is_gone_is_not_boarded()
     {
         var coalescer = New();
-        var (flight, _, _) = coalescer.JoinOrLead("a", 1, Begin);
+        var (flight, _, _) = coalescer.JoinOrLead("a", 1, Begin)!;
         flight.Recording.StopKeeping();
-        coalescer.JoinOrLead("a", 1, Begin).Leads.ShouldBeTrue();
+        coalescer.JoinOrLead("a", 1, Begin)!.Leads.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Who_finds_neither_a_flight_nor_what_it_has_stored_is_to_look_again()
+    {
+        var coalescer = New();
+        coalescer.JoinOrLead("a", 1, (_, _, _) => null).ShouldBeNull();
+        coalescer.Count.ShouldBe(0);
     }
 
     [Fact]
@@ -99,7 +107,7 @@ public sealed class CoalescerTests
             var leaders = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(() =>
             {
                 gate.SignalAndWait();
-                return coalescer.JoinOrLead($"key {round}", round, Begin).Leads;
+                return coalescer.JoinOrLead($"key {round}", round, Begin)!.Leads;
             }, TaskCreationOptions.LongRunning)));
             leaders.Count(leads => leads).ShouldBe(1);
         }

@@ -184,7 +184,7 @@ public sealed class FillFenceTests
                 () =>
                 {
                     needed = Volatile.Read(ref _invalidated);
-                    (flight, reader, leads) = cache.Coalescer.JoinOrLead(_key, Marks.SlotOf(_key), Begin);
+                    (flight, reader, leads) = cache.Coalescer.JoinOrLead(_key, Marks.SlotOf(_key), Begin)!;
                 },
                 () =>
                 {
@@ -222,7 +222,7 @@ public sealed class FillFenceTests
             var confirmed = false;
             return new Steps(
                 () => stored = cache.Store.Find(_key)?.Variants[0],
-                () => (flight, _, leads) = cache.Coalescer.JoinOrLead(_key, Marks.SlotOf(_key), Begin),
+                () => (flight, _, leads) = cache.Coalescer.JoinOrLead(_key, Marks.SlotOf(_key), Begin)!,
                 () => confirmed = leads && stored is not null && ValueOf(stored) == Volatile.Read(ref _value),
                 () =>
                 {
