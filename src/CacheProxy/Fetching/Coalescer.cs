@@ -54,13 +54,17 @@ internal sealed class Coalescer(Marks marks, TimeSpan uncacheableMemory)
     }
 
     /// <summary>Whether the last fetch of that key, not long ago, came back with something that cannot be shared.</summary>
+    /// <remarks>
+    /// Told by the key's hash alone, whose seed nobody knows: keys are of the clients' length and would not count in any budget, and a
+    /// mistake costs no more than a fetch that is not shared.
+    /// </remarks>
     public bool IsUncacheable(string key, DateTimeOffset now) =>
-        Volatile.Read(ref SlotOf(key)) is { } known && known.Key == key && now < known.Until;
+        Volatile.Read(ref SlotOf(key)) is { } known && known.Hash == string.GetHashCode(key) && now < known.Until;
 
     public void RememberUncacheable(string key, DateTimeOffset now)
     {
         if (uncacheableMemory > TimeSpan.Zero)
-            Volatile.Write(ref SlotOf(key), new Uncacheable(key, now + uncacheableMemory));
+            Volatile.Write(ref SlotOf(key), new Uncacheable(string.GetHashCode(key), now + uncacheableMemory));
     }
 
     private ref Uncacheable? SlotOf(string key) => ref _uncacheable[string.GetHashCode(key) & (Slots - 1)];
@@ -68,5 +72,5 @@ internal sealed class Coalescer(Marks marks, TimeSpan uncacheableMemory)
     /// <summary>One request aboard a flight.</summary>
     internal sealed record Boarding(Flight Flight, RecordingReader Reader, bool Leads);
 
-    private sealed record Uncacheable(string Key, DateTimeOffset Until);
+    private sealed record Uncacheable(int Hash, DateTimeOffset Until);
 }

@@ -1,6 +1,10 @@
+using System.Net;
+using System.Net.Http.Headers;
+using CacheProxy.Http;
 using CacheProxy.Keys;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Net.Http.Headers;
+using Microsoft.Extensions.Primitives;
+using HeaderNames = Microsoft.Net.Http.Headers.HeaderNames;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
@@ -22,7 +26,7 @@ internal sealed class ForwardingTransforms : ITransformProvider
     public void Apply(TransformBuilderContext context)
     {
         context.AddRequestTransform(ForwardTarget);
-        context.AddResponseTransform(TakeOutConnectionFields);
+        context.AddResponseTransform(CheckResponse);
     }
 
     /// <summary>
@@ -40,18 +44,38 @@ internal sealed class ForwardingTransforms : ITransformProvider
         return default;
     }
 
-    /// <summary>YARP drops a fixed list of fields; those that the origin's Connection names are for us alone as well (RFC 9110 section 7.6.1).</summary>
-    private static ValueTask TakeOutConnectionFields(ResponseTransformContext context)
+    /// <summary>What YARP and its client leave open about an origin's response.</summary>
+    /// <exception cref="InvalidDataException">The end of the body can be told in two ways, or in none, or a protocol that nobody asked for; YARP answers 502.</exception>
+    private static ValueTask CheckResponse(ResponseTransformContext context)
     {
         if (context.ProxyResponse is not { } response)
             return default;
-        if (response.Headers.NonValidated.TryGetValues(HeaderNames.Connection, out var connection))
-            ForwardedFields.RemoveNamed(connection.ToString(), context.HttpContext.Response.Headers);
+        if (!ResponseFraming.IsClear(Lines(response.Content.Headers, HeaderNames.ContentLength), Lines(response.Headers, HeaderNames.TransferEncoding)))
+            throw new InvalidDataException("The origin's response does not say clearly where it ends.");
+        if (response.StatusCode == HttpStatusCode.SwitchingProtocols && !MayUpgrade(context.HttpContext.Features))
+            throw new InvalidDataException("The origin switched protocols unasked.");
+
+        // YARP drops a fixed list of fields; those that the origin's Connection names are for us alone as well (RFC 9110 section 7.6.1).
+        ForwardedFields.RemoveNamed(Lines(response.Headers, HeaderNames.Connection), context.HttpContext.Response.Headers);
+        TakeOutBrokenReason(context.HttpContext.Features.GetRequiredFeature<IHttpResponseFeature>());
         if (response.Version.Major == 1 && response.Content.Headers.ContentLength is null && response.Headers.TransferEncodingChunked is not true
             && HasBody((int)response.StatusCode))
             context.HttpContext.Features.Set(CloseDelimited.Instance);
         return default;
     }
+
+    private static bool MayUpgrade(IFeatureCollection features) =>
+        features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest is true || features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect is true;
+
+    /// <summary>A lone CR in the reason phrase would end the status line for some clients.</summary>
+    private static void TakeOutBrokenReason(IHttpResponseFeature response)
+    {
+        if (FieldValue.HasControls(response.ReasonPhrase.AsSpan()))
+            response.ReasonPhrase = null;
+    }
+
+    private static StringValues Lines(HttpHeaders fields, string name) =>
+        fields.NonValidated.TryGetValues(name, out var lines) ? lines.ToArray() : StringValues.Empty;
 
     private static bool HasBody(int status) => status is >= 200 and not (204 or 205 or 304);
 }

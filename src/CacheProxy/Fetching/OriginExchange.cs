@@ -105,10 +105,9 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
                 await callbacks[i].Callback(callbacks[i].State);
         }
         // What Kestrel refuses to write would be stored, and be an error on every hit.
-        foreach (var (name, values) in Headers)
-            foreach (var value in values)
-                if (FieldValue.HasControls(value))
-                    throw new InvalidOperationException($"The origin's field {name} has a control character.");
+        foreach (var (name, lines) in Headers)
+            if (FieldValue.HasControls(lines))
+                throw new InvalidOperationException($"The origin's field {name} has a control character.");
         HasStarted = true;
         _fetch.OnHead(StatusCode, ReasonPhrase, Headers);
     }

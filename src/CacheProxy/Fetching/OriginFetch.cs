@@ -226,7 +226,9 @@ internal sealed class OriginFetch
 
     private void End(bool whole)
     {
-        IReadOnlyList<KeyValuePair<string, StringValues>>? trailers = _exchange.Trailers.Count > 0 ? [.. _exchange.Trailers] : null;
+        // What Kestrel refuses to write would cut every answer short at its end.
+        IReadOnlyList<KeyValuePair<string, StringValues>>? trailers =
+            _exchange.Trailers.Count > 0 ? [.. _exchange.Trailers.Where(field => !FieldValue.HasControls(field.Value))] : null;
         _flight.Recording.End(failed: !whole, trailers);
         if (_storedHead is { } head && _flight.Recording.ToBody() is { } body && (head.ContentLength ?? body.Length) == body.Length
             && MakeStored(new ResponseHead(head.StatusCode, head.ReasonPhrase, Validation.StoredFields(head), _responseTime), body, trailers, _answer!.Decision) is { } stored)

@@ -43,12 +43,12 @@ internal sealed class Recording(RecordingLimits limits)
     /// <summary>The trailer section, known when the recording has ended; <c>null</c> when there is none.</summary>
     public IReadOnlyList<KeyValuePair<string, StringValues>>? Trailers { get; private set; }
 
-    /// <summary>A reader at the beginning; <c>null</c> when that has been let go.</summary>
+    /// <summary>A reader at the beginning; <c>null</c> when that has been let go, or when the rest will never come.</summary>
     public RecordingReader? TryJoin()
     {
         lock (_lock)
         {
-            if (_first is null)
+            if (_first is null || _failed)
                 return null;
             var reader = new RecordingReader(this, _first);
             _readers.Add(reader);

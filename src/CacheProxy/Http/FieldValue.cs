@@ -1,4 +1,5 @@
 using System.Buffers;
+using Microsoft.Extensions.Primitives;
 
 namespace CacheProxy.Http;
 
@@ -10,4 +11,13 @@ internal static class FieldValue
 
     /// <summary>Whether the text has a control character other than the tab. Obs-text is allowed.</summary>
     public static bool HasControls(ReadOnlySpan<char> text) => text.ContainsAny(Controls);
+
+    /// <summary>Whether any line of a field has one.</summary>
+    public static bool HasControls(StringValues lines)
+    {
+        foreach (var line in lines)
+            if (HasControls(line.AsSpan()))
+                return true;
+        return false;
+    }
 }

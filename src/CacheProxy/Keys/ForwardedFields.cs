@@ -48,9 +48,10 @@ internal static class ForwardedFields
     /// <param name="isSafe">The method is GET or HEAD: then a method override is taken out as well.</param>
     public static void Clean(IDictionary<string, StringValues> fields, bool isSafe)
     {
+        // Kestrel lets control characters through; an origin may answer them with an error page that others would get to see.
         List<string>? found = null;
         foreach (var (name, lines) in fields)
-            if (IsOverride(name) || (isSafe && IsIn(MethodOverrides, name)) || HasControls(lines))
+            if (IsOverride(name) || (isSafe && IsIn(MethodOverrides, name)) || FieldValue.HasControls(lines))
                 (found ??= []).Add(name);
         foreach (var name in found ?? [])
             fields.Remove(name);
@@ -110,15 +111,6 @@ internal static class ForwardedFields
             return false;
         foreach (var prefix in OverridePrefixes)
             if (Dashed(name).StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
-                return true;
-        return false;
-    }
-
-    /// <summary>RFC 9110 section 5.5. A server lets them through; an origin may answer them with an error that others would get to see.</summary>
-    private static bool HasControls(StringValues lines)
-    {
-        foreach (var line in lines)
-            if (FieldValue.HasControls(line))
                 return true;
         return false;
     }

@@ -48,7 +48,7 @@ internal static class Vary
 
         var values = new string?[fields.Length];
         for (var i = 0; i < fields.Length; i++)
-            values[i] = request.TryGetValue(fields[i], out var lines) && lines.Count > 0 ? VaryValue.Normalise(fields[i], lines) : null;
+            values[i] = request.TryGetValue(fields[i], out var lines) ? VaryValue.Normalise(fields[i], lines) : null;
         return values;
     }
 
@@ -57,8 +57,8 @@ internal static class Vary
     {
         for (var i = 0; i < fields.Length; i++)
         {
-            var isPresent = request.TryGetValue(fields[i], out var lines) && lines.Count > 0;
-            if (isPresent != values[i] is not null || (isPresent && !VaryValue.Equals(fields[i], values[i]!, lines)))
+            request.TryGetValue(fields[i], out var lines);
+            if (!VaryValue.Equals(fields[i], values[i], lines))
                 return false;
         }
         return true;

@@ -11,10 +11,15 @@ internal static class VaryValue
 {
     private const int StackLength = 512;
 
-    public static string Normalise(string field, StringValues lines)
+    /// <returns><c>null</c> for a field that is absent, and for an Accept-Encoding of which nothing is forwarded.</returns>
+    public static string? Normalise(string field, StringValues lines)
     {
         if (IsAcceptEncoding(field))
-            return AcceptEncoding.Normalise(lines).ToString();
+            lines = AcceptEncoding.Normalise(lines);
+        if (lines.Count == 0)
+            return null;
+        if (IsAcceptEncoding(field))
+            return lines.ToString();
 
         var length = MaxLength(lines);
         var buffer = length <= StackLength ? stackalloc char[StackLength] : new char[length];
@@ -22,10 +27,12 @@ internal static class VaryValue
     }
 
     /// <summary>Whether the lines, normalised, are the value. No allocation unless the text is long.</summary>
-    public static bool Equals(string field, string value, StringValues lines)
+    public static bool Equals(string field, string? value, StringValues lines)
     {
         if (IsAcceptEncoding(field))
-            return AcceptEncoding.Normalise(lines).ToString() == value;
+            return Normalise(field, lines) == value;
+        if (lines.Count == 0 || value is null)
+            return lines.Count == 0 && value is null;
 
         var length = MaxLength(lines);
         // Writing takes characters out and adds none.

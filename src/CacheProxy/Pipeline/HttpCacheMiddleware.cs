@@ -77,7 +77,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(
-        HttpContext context, TargetUri uri, RouteSettings settings, CachedResource? resource, StoredResponse? stored, ReuseDecision decision, ForwardReason reason)
+        HttpContext context, TargetUri uri, RouteSettings settings, CachedResource? resource, StoredResponse? stored, ReuseDecision decision,
+        ForwardReason reason)
     {
         var cacheKey = CacheKey.Text(uri);
         var slot = Marks.SlotOf(cacheKey);
@@ -190,12 +191,15 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     {
         FlightAnswerKind.Recorded => answer.IsShared && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields)
             && (!answer.Decision.Store || Storability.Decide(head, answer.Head!, TimeSpan.Zero, policy).Store),
-        FlightAnswerKind.Freshened or FlightAnswerKind.StaleOnError => answer.IsShared
-            && Vary.Matches(answer.Stored!.VaryFields, answer.Stored.VaryValues, head.Fields)
-            && Reuse.Decide(head, answer.Stored, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss),
+        FlightAnswerKind.Freshened => answer.IsShared && MayHave(answer.Stored!, head, policy), // the 304 may have made it private
+        FlightAnswerKind.StaleOnError => MayHave(answer.Stored!, head, policy),
         FlightAnswerKind.Failed => true,
         _ => false,
     };
+
+    private bool MayHave(StoredResponse stored, in RequestHead head, CachePolicy policy) =>
+        Vary.Matches(stored.VaryFields, stored.VaryValues, head.Fields)
+        && Reuse.Decide(head, stored, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
 
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
     private Task PassAsync(HttpContext context, TargetUri uri, ForwardReason reason) => core.Passing.RunAsync(context, next, uri, reason);

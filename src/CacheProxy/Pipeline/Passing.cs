@@ -20,8 +20,10 @@ internal sealed class Passing(ResponseStore store, CacheMetrics metrics)
     {
         var method = context.Request.Method;
         ForwardedFields.Clean(context.Request.Headers, HttpMethods.IsGet(method) || HttpMethods.IsHead(method));
+        if (UnsafeMethods.IsUnsafe(method) && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody is false)
+            context.Request.ContentLength = 0; // what says nothing of a body is sent again when a pooled connection dies under it
         if (!IsWebSocket(context.Request.Headers.Upgrade))
-            context.Features.Set<IHttpUpgradeFeature>(null); // nothing but websocket is upgraded, never h2c
+            context.Features.Set<IHttpUpgradeFeature>(null); // nothing but websocket is upgraded: never h2c, and nobody who did not ask
         var pass = new Pass(store, metrics, uri, UnsafeMethods.IsUnsafe(method), context, new Outcome(CacheResult.Pass, reason));
         context.Response.OnStarting(static state => ((Pass)state).OnStarting(), pass);
         try
@@ -38,7 +40,7 @@ internal sealed class Passing(ResponseStore store, CacheMetrics metrics)
     }
 
     private static bool IsWebSocket(StringValues upgrade) =>
-        StringValues.IsNullOrEmpty(upgrade) || string.Equals(upgrade.ToString(), "websocket", StringComparison.OrdinalIgnoreCase);
+        string.Equals(upgrade.ToString(), "websocket", StringComparison.OrdinalIgnoreCase);
 
     private sealed class Pass(ResponseStore store, CacheMetrics metrics, TargetUri uri, bool isUnsafe, HttpContext context, Outcome outcome)
     {

@@ -23,6 +23,7 @@ internal sealed class ResponseStore : IDisposable
     private readonly CacheClock _clock;
     private readonly long _budgetBytes;
     private readonly int _maxVariants;
+    private readonly long _maxVariantsBytes;
     private readonly Lock[] _stripes = new Lock[Stripes];
     private readonly PostEvictionDelegate _expired;
 
@@ -34,6 +35,7 @@ internal sealed class ResponseStore : IDisposable
         _clock = clock;
         _budgetBytes = budgetBytes;
         _maxVariants = maxVariants;
+        _maxVariantsBytes = budgetBytes / 2; // a URL's variants go together when evicted, so one URL must leave room for others
         for (var i = 0; i < Stripes; i++)
             _stripes[i] = new Lock();
         _expired = (_, value, reason, _) =>
@@ -141,8 +143,8 @@ internal sealed class ResponseStore : IDisposable
             if (SameVariant(variant, response))
                 continue;
             size += variant.Size;
-            if (merged.Count == _maxVariants || size > _budgetBytes / 2)
-                break;
+            if (merged.Count == _maxVariants || size > _maxVariantsBytes)
+                break; // the oldest go
             merged.Add(variant);
         }
         return [.. merged];

@@ -47,10 +47,10 @@ internal sealed class StoredResponse
             var size = objects + Body.Length;
             foreach (var (name, value) in Head.Fields)
                 size += perField + 2L * (name.Length + value.ToString().Length);
+            for (var i = 0; i < VaryFields.Length; i++)
+                size += perField + 2L * (VaryFields[i].Length + (VaryValues[i]?.Length ?? 0));
             foreach (var (name, value) in Trailers ?? [])
                 size += perField + 2L * (name.Length + value.ToString().Length);
-            foreach (var value in VaryValues)
-                size += perField + 2L * (value?.Length ?? 0);
             return size;
         }
     }

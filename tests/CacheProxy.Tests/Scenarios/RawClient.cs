@@ -7,10 +7,11 @@ namespace CacheProxy.Tests.Scenarios;
 /// <summary>A client that sends exact bytes and reads exact responses, on one connection.</summary>
 internal sealed class RawClient : IAsyncDisposable
 {
+    /// <summary>For one piece of an answer; a test that waits this long has failed.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly TcpClient _tcp = new() { NoDelay = true };
-    private readonly CancellationTokenSource _patience = new(Patience);
+    private readonly CancellationTokenSource _patience = new();
     private readonly List<byte> _unread = [];
     private NetworkStream _stream = null!;
 
@@ -135,6 +136,7 @@ internal sealed class RawClient : IAsyncDisposable
         if (_unread.Count == 0)
         {
             var buffer = new byte[16 << 10];
+            _patience.CancelAfter(Patience);
             try
             {
                 var count = await _stream.ReadAsync(buffer, _patience.Token);

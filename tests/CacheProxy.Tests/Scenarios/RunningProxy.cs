@@ -54,6 +54,7 @@ internal sealed class RunningProxy : IAsyncDisposable
         Func<RouteConfig, RouteConfig>? route = null,
         Func<ClusterConfig, ClusterConfig>? cluster = null,
         Action<WebApplicationBuilder>? build = null,
+        HttpProtocols protocols = HttpProtocols.Http1,
         Action<IReverseProxyApplicationBuilder>? afterCache = null,
         Action<TransformBuilderContext>? transforms = null)
     {
@@ -67,7 +68,7 @@ internal sealed class RunningProxy : IAsyncDisposable
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.RequestHeaderEncodingSelector = _ => System.Text.Encoding.Latin1;
             kestrel.ResponseHeaderEncodingSelector = _ => System.Text.Encoding.Latin1;
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = protocols);
             kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
         });
         builder.Services.AddSingleton<TimeProvider>(time);
