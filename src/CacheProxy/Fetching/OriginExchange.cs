@@ -127,13 +127,21 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
         await SendFileFallback.SendFileAsync(_body, path, offset, count, cancellationToken);
     }
 
-    /// <summary>Runs what asked to be run at the end, the disposal of the exchange's own services among it.</summary>
+    /// <summary>Runs what asked to be run at the end, the disposal of the exchange's own services among it, whatever one of them throws.</summary>
     public async Task RunCompletedAsync()
     {
-        if (_onCompleted is not { } callbacks)
-            return;
-        for (var i = callbacks.Count - 1; i >= 0; i--)
-            await callbacks[i].Callback(callbacks[i].State);
+        for (var i = _onCompleted?.Count - 1; i >= 0; i--)
+        {
+            try
+            {
+                var (callback, state) = _onCompleted![i.Value];
+                await callback(state);
+            }
+            catch (Exception exception)
+            {
+                _fetch.OnBroken(exception);
+            }
+        }
     }
 
     private static HttpRequestFeature RequestOf(HttpContext client, HeaderDictionary fields)
@@ -143,7 +151,7 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
         {
             Protocol = request.Protocol,
             Scheme = request.Scheme,
-            Method = request.Method,
+            Method = HttpMethods.Get, // a HEAD that is answered stale has it refreshed
             PathBase = request.PathBase,
             Path = request.Path,
             QueryString = request.QueryString,

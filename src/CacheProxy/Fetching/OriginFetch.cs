@@ -73,15 +73,11 @@ internal sealed class OriginFetch
             End(whole);
             _fetcher.Metrics.FetchEnded(started, result);
         }
-        try
-        {
-            await _exchange.RunCompletedAsync();
-        }
-        catch (Exception exception)
-        {
-            _fetcher.OnBroken(exception);
-        }
+        await _exchange.RunCompletedAsync();
     }
+
+    /// <summary>Something threw that nobody waits for.</summary>
+    public void OnBroken(Exception exception) => _fetcher.OnBroken(exception);
 
     /// <summary>The origin's head is complete: what becomes of it is decided and published.</summary>
     public void OnHead(int statusCode, string? reasonPhrase, IHeaderDictionary fields, bool bytesFollow)
@@ -95,15 +91,20 @@ internal sealed class OriginFetch
         if (statusCode == StatusCodes.Status304NotModified)
             OnNotModified(head);
         else if (statusCode >= 500 && StandIn() is { } standIn)
-            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn });
+            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true });
         else
             OnResponse(head, bytesFollow);
     }
 
-    public ValueTask OnBodyAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation) =>
-        _answer is { Kind: FlightAnswerKind.Recorded } && !bytes.IsEmpty
-            ? _flight.Recording.AppendAsync(bytes, cancellation)
-            : default; // the body of a 304 or of an error that a stale response stands in for
+    public ValueTask OnBodyAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    {
+        if (_answer is not { Kind: FlightAnswerKind.Recorded } || bytes.IsEmpty)
+            return default; // the body of a 304 or of an error that a stale response stands in for
+        var appended = _flight.Recording.AppendAsync(bytes, cancellation);
+        if (_storedHead is not null && !_flight.Recording.IsKept)
+            OnOutgrown();
+        return appended;
+    }
 
     /// <summary>The response turned out broken: readers are cut off at once, whatever the pipeline still does.</summary>
     public void Abort() => _flight.Recording.End(failed: true, trailers: null);
@@ -157,6 +158,16 @@ internal sealed class OriginFetch
             _fetcher.Store.Remove(_order.CacheKey, stored);
     }
 
+    /// <summary>It will not be stored after all: it is larger than what is stored, or the budget of recordings is used up.</summary>
+    private void OnOutgrown()
+    {
+        _storedHead = null;
+        if (_flight.Recording.Length > _order.Settings.MaxBodyBytes)
+            _fetcher.Coalescer.RememberUncacheable(_flight.Key, _fetcher.Clock.Now);
+        _fetcher.Coalescer.Remove(_flight);
+        _flight.OnOutgrown();
+    }
+
     private void OnNotModified(ResponseHead notModified)
     {
         if (_order.Validating is not { } stored || !Validation.Selects(notModified, stored.Head))
@@ -181,7 +192,7 @@ internal sealed class OriginFetch
     {
         if (StandIn() is { } standIn)
         {
-            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn });
+            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true });
             return true;
         }
         var status = ProblemResponse.Has(_exchange.StatusCode) ? _exchange.StatusCode : StatusCodes.Status502BadGateway;
