@@ -94,7 +94,9 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
 
     /// <summary>Publishes the head.</summary>
     /// <exception cref="InvalidOperationException">A field value that cannot be sent on.</exception>
-    public async Task StartAsync(CancellationToken cancellationToken = default)
+    public Task StartAsync(CancellationToken cancellationToken = default) => StartAsync(bytesFollow: false);
+
+    private async Task StartAsync(bool bytesFollow)
     {
         if (HasStarted)
             return;
@@ -109,7 +111,7 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
             if (FieldValue.HasControls(lines))
                 throw new InvalidOperationException($"The origin's field {name} has a control character.");
         HasStarted = true;
-        _fetch.OnHead(StatusCode, ReasonPhrase, Headers);
+        _fetch.OnHead(StatusCode, ReasonPhrase, Headers, bytesFollow);
     }
 
     public async Task CompleteAsync()
@@ -125,13 +127,21 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
         await SendFileFallback.SendFileAsync(_body, path, offset, count, cancellationToken);
     }
 
-    /// <summary>Runs what asked to be run at the end, the disposal of the exchange's own services among it.</summary>
+    /// <summary>Runs what asked to be run at the end, the disposal of the exchange's own services among it, whatever one of them throws.</summary>
     public async Task RunCompletedAsync()
     {
-        if (_onCompleted is not { } callbacks)
-            return;
-        for (var i = callbacks.Count - 1; i >= 0; i--)
-            await callbacks[i].Callback(callbacks[i].State);
+        for (var i = _onCompleted?.Count - 1; i >= 0; i--)
+        {
+            try
+            {
+                var (callback, state) = _onCompleted![i.Value];
+                await callback(state);
+            }
+            catch (Exception exception)
+            {
+                _fetch.OnBroken(exception);
+            }
+        }
     }
 
     private static HttpRequestFeature RequestOf(HttpContext client, HeaderDictionary fields)
@@ -141,7 +151,7 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
         {
             Protocol = request.Protocol,
             Scheme = request.Scheme,
-            Method = request.Method,
+            Method = HttpMethods.Get, // a HEAD that is answered stale has it refreshed
             PathBase = request.PathBase,
             Path = request.Path,
             QueryString = request.QueryString,
@@ -210,7 +220,7 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
 
         private async ValueTask StartAndWriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
         {
-            await exchange.StartAsync(cancellationToken);
+            await exchange.StartAsync(bytesFollow: !buffer.IsEmpty);
             await exchange._fetch.OnBodyAsync(buffer, cancellationToken);
         }
     }

@@ -73,18 +73,14 @@ internal sealed class OriginFetch
             End(whole);
             _fetcher.Metrics.FetchEnded(started, result);
         }
-        try
-        {
-            await _exchange.RunCompletedAsync();
-        }
-        catch (Exception exception)
-        {
-            _fetcher.OnBroken(exception);
-        }
+        await _exchange.RunCompletedAsync();
     }
 
+    /// <summary>Something threw that nobody waits for.</summary>
+    public void OnBroken(Exception exception) => _fetcher.OnBroken(exception);
+
     /// <summary>The origin's head is complete: what becomes of it is decided and published.</summary>
-    public void OnHead(int statusCode, string? reasonPhrase, IHeaderDictionary fields)
+    public void OnHead(int statusCode, string? reasonPhrase, IHeaderDictionary fields, bool bytesFollow)
     {
         _responseTime = _fetcher.Clock.Now;
         // The standard phrase goes without saying: Kestrel has its bytes ready.
@@ -95,15 +91,20 @@ internal sealed class OriginFetch
         if (statusCode == StatusCodes.Status304NotModified)
             OnNotModified(head);
         else if (statusCode >= 500 && StandIn() is { } standIn)
-            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn });
+            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true });
         else
-            OnResponse(head);
+            OnResponse(head, bytesFollow);
     }
 
-    public ValueTask OnBodyAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation) =>
-        _answer is { Kind: FlightAnswerKind.Recorded } && !bytes.IsEmpty
-            ? _flight.Recording.AppendAsync(bytes, cancellation)
-            : default; // the body of a 304 or of an error that a stale response stands in for
+    public ValueTask OnBodyAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    {
+        if (_answer is not { Kind: FlightAnswerKind.Recorded } || bytes.IsEmpty)
+            return default; // the body of a 304 or of an error that a stale response stands in for
+        var appended = _flight.Recording.AppendAsync(bytes, cancellation);
+        if (_storedHead is not null && !_flight.Recording.IsKept)
+            OnOutgrown();
+        return appended;
+    }
 
     /// <summary>The response turned out broken: readers are cut off at once, whatever the pipeline still does.</summary>
     public void Abort() => _flight.Recording.End(failed: true, trailers: null);
@@ -114,7 +115,7 @@ internal sealed class OriginFetch
         : whole && Context.Features.Get<IForwarderErrorFeature>() is null ? FetchResult.Complete
         : FetchResult.Failed;
 
-    private void OnResponse(ResponseHead head)
+    private void OnResponse(ResponseHead head, bool bytesFollow)
     {
         var request = Request;
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
@@ -136,7 +137,7 @@ internal sealed class OriginFetch
             ContentLength = head.ContentLength,
             VaryFields = varyFields ?? [],
             VaryValues = varyFields is null ? [] : Vary.Values(varyFields, _requestFields),
-        });
+        }, bytesFollow);
     }
 
     /// <summary>What policy cannot see: the size, and whether the end of the body can be told from a connection that broke.</summary>
@@ -155,6 +156,16 @@ internal sealed class OriginFetch
         _fetcher.Coalescer.RememberUncacheable(_flight.Key, _responseTime);
         if (_order.Validating is { } stored)
             _fetcher.Store.Remove(_order.CacheKey, stored);
+    }
+
+    /// <summary>It will not be stored after all: it is larger than what is stored, or the budget of recordings is used up.</summary>
+    private void OnOutgrown()
+    {
+        _storedHead = null;
+        if (_flight.Recording.Length > _order.Settings.MaxBodyBytes)
+            _fetcher.Coalescer.RememberUncacheable(_flight.Key, _fetcher.Clock.Now);
+        _fetcher.Coalescer.Remove(_flight);
+        _flight.OnOutgrown();
     }
 
     private void OnNotModified(ResponseHead notModified)
@@ -181,7 +192,7 @@ internal sealed class OriginFetch
     {
         if (StandIn() is { } standIn)
         {
-            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn });
+            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true });
             return true;
         }
         var status = ProblemResponse.Has(_exchange.StatusCode) ? _exchange.StatusCode : StatusCodes.Status502BadGateway;
@@ -204,13 +215,13 @@ internal sealed class OriginFetch
     private StoredResponse? StandIn() =>
         _order.Stale is { } stale && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy) ? stale : null;
 
-    private void Publish(FlightAnswer answer)
+    private void Publish(FlightAnswer answer, bool bytesFollow = false)
     {
         _answer = answer;
         // Who comes from now on finds what is stored, or begins anew; who waits is told.
         if (!answer.IsShared)
             _fetcher.Coalescer.Remove(_flight);
-        _flight.Publish(answer);
+        _flight.Publish(answer, bytesFollow);
     }
 
     private void End(bool whole)
@@ -220,7 +231,7 @@ internal sealed class OriginFetch
             _exchange.Trailers.Count > 0 ? [.. _exchange.Trailers.Where(field => !FieldValue.HasControls(field.Value))] : null;
         _flight.Recording.End(failed: !whole, trailers);
         if (_storedHead is { } head && _flight.Recording.ToBody() is { } body && (head.ContentLength ?? body.Length) == body.Length
-            && MakeStored(new ResponseHead(head.StatusCode, head.ReasonPhrase, Validation.StoredFields(head), _responseTime), body, trailers, _answer!.Decision) is { } stored)
+            && MakeStored(Validation.StoredHead(head), body, trailers, _answer!.Decision) is { } stored)
             _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime));
         // After storing: who finds no flight any more finds the stored response.
         _fetcher.Coalescer.Remove(_flight);

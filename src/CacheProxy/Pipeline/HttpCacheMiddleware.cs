@@ -84,9 +84,9 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var slot = Marks.SlotOf(cacheKey);
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         var varyFields = resource?.Variants[0].VaryFields ?? [];
-        // Only what was this request's to have, and is stale, may stand in for an error.
-        var order = new FetchOrder(
-            cacheKey, settings, decision.Verb == ReuseVerb.Validate ? stored : null, decision.Reason == ReuseReason.Stale ? stored : null);
+        // Only staleness is excused by an error: what this request may not have at all, it may not have then either.
+        var order = new FetchOrder(cacheKey, settings,
+            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason == ReuseReason.Stale ? stored : null);
 
         // A second round for those who find that the resource varies, and that the flight they were on is for others.
         for (var round = 0; round < 2; round++)
@@ -103,7 +103,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             {
                 if (leads)
                     core.Fetcher.Start(context, next, flight, order);
-                var answer = await flight.Answer.WaitAsync(context.RequestAborted);
+                var answer = await flight.AnswerAsync(reader, context.RequestAborted);
                 if (!leads && !MayShare(answer, head, settings.Policy))
                 {
                     if (!answer.IsShared)
@@ -186,22 +186,20 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             core.Fetcher.Start(context, next, flight, new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Head) ? stored : null, stored));
     }
 
-    /// <summary>
-    /// A waiter gets an answer only if it is one that this waiter may have (security over saving a fetch): by Vary, by what the origin
-    /// says, and by the waiter's own credentials, which need not be of the leader's kind.
-    /// </summary>
-    private static bool MayShare(FlightAnswer answer, in RequestHead head, CachePolicy policy) => answer.Kind switch
+    /// <summary>Another's answer goes only to a request that could have it for itself: each who waits is asked about anew.</summary>
+    private bool MayShare(FlightAnswer answer, in RequestHead head, CachePolicy policy) => answer.Kind switch
     {
         FlightAnswerKind.Recorded => answer.IsShared && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields)
-            && (!answer.Decision.Store || StoreLifetime.Allows(head, answer.Head!, policy)),
-        FlightAnswerKind.Freshened => answer.IsShared && MayHave(answer.Stored!, head, policy),
+            && (!answer.Decision.Store || Storability.Decide(head, answer.Head!, TimeSpan.Zero, policy).Store),
+        FlightAnswerKind.Freshened => answer.IsShared && MayHave(answer.Stored!, head, policy), // the 304 may have made it private
         FlightAnswerKind.StaleOnError => MayHave(answer.Stored!, head, policy),
         FlightAnswerKind.Failed => true,
         _ => false,
     };
 
-    private static bool MayHave(StoredResponse stored, in RequestHead head, CachePolicy policy) =>
-        Vary.Matches(stored.VaryFields, stored.VaryValues, head.Fields) && StoreLifetime.Allows(head, stored.Head, policy);
+    private bool MayHave(StoredResponse stored, in RequestHead head, CachePolicy policy) =>
+        Vary.Matches(stored.VaryFields, stored.VaryValues, head.Fields)
+        && Reuse.Decide(head, stored, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
 
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
     private Task PassAsync(HttpContext context, TargetUri uri, ForwardReason reason) => core.Passing.RunAsync(context, next, uri, reason);

@@ -51,7 +51,7 @@ internal static class Reuse
             return Ask(head, ReuseReason.NoCache);
 
         // A request that could not have taken the proxy's own lifetime does not profit from it either: its answer may be its own.
-        if (!StoreLifetime.Allows(request, head, policy))
+        if (!Freshness.HasExplicitLifetime(head) && !StoreLifetime.AllowsUnspoken(request, directives, policy))
             return (ReuseVerb.Forward, ReuseReason.Request);
 
         // Sixth clause: fresh, allowed to be stale, or validated. Older than the route's bound is neither of the first two.

@@ -1,4 +1,5 @@
 using CacheProxy.Http;
+using Microsoft.Net.Http.Headers;
 
 namespace CacheProxy.Policy;
 
@@ -19,6 +20,8 @@ internal readonly record struct StoreLifetime(bool IsKnown, StoreReason Reason, 
         if (directives.NoCache)
             return isHeuristic ? new StoreLifetime(true, StoreReason.ForValidation, TimeSpan.Zero) : None(StoreReason.Status);
 
+        if (IsEndless(response))
+            return None(StoreReason.NoLifetime);
         if (Default(response, policy) is { } byDefault && byDefault > TimeSpan.Zero)
             return Unless(request, policy, new StoreLifetime(true, StoreReason.DefaultLifetime, byDefault));
         if (!isHeuristic)
@@ -29,11 +32,18 @@ internal readonly record struct StoreLifetime(bool IsKnown, StoreReason Reason, 
     }
 
     /// <summary>
-    /// Whether a response may answer this request though another made it: one that lives by a lifetime of ours only where
-    /// <see cref="AllowsUnspoken"/> says so.
+    /// Media types of streams that have no end: each client is to have its own from where it comes in, not another's from the beginning.
+    /// Only an origin that gives such a stream a lifetime can mean something else.
     /// </summary>
-    public static bool Allows(in RequestHead request, ResponseHead response, CachePolicy policy) =>
-        Freshness.HasExplicitLifetime(response) || AllowsUnspoken(request, response.CacheControl, policy);
+    private static bool IsEndless(ResponseHead response)
+    {
+        var contentType = response[HeaderNames.ContentType];
+        var type = contentType.Count > 0 ? contentType[0].AsSpan() : default;
+        var end = type.IndexOf(';');
+        type = (end < 0 ? type : type[..end]).Trim(FieldList.Whitespace);
+        return type.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase)
+            || type.Equals("multipart/x-mixed-replace", StringComparison.OrdinalIgnoreCase);
+    }
 
     /// <summary>
     /// Whether the request may have a lifetime that the origin did not give: here the proxy answers for what is shared, so what may be

@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace CacheProxy.Tests.Scenarios;
 
@@ -54,7 +55,8 @@ internal sealed class RunningProxy : IAsyncDisposable
         Func<ClusterConfig, ClusterConfig>? cluster = null,
         Action<WebApplicationBuilder>? build = null,
         HttpProtocols protocols = HttpProtocols.Http1,
-        Action<IReverseProxyApplicationBuilder>? afterCache = null)
+        Action<IReverseProxyApplicationBuilder>? afterCache = null,
+        Action<TransformBuilderContext>? transforms = null)
     {
         var waiting = new StrongBox<int>();
         var time = new ManualTime();
@@ -84,7 +86,10 @@ internal sealed class RunningProxy : IAsyncDisposable
             HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(5) },
             HttpClient = new HttpClientConfig { RequestHeaderEncoding = "latin1", ResponseHeaderEncoding = "latin1" },
         };
-        builder.Services.AddReverseProxy().LoadFromMemory([route?.Invoke(routeConfig) ?? routeConfig], [cluster?.Invoke(clusterConfig) ?? clusterConfig]);
+        var reverseProxy = builder.Services.AddReverseProxy();
+        if (transforms is not null)
+            reverseProxy.AddTransforms(transforms);
+        reverseProxy.LoadFromMemory([route?.Invoke(routeConfig) ?? routeConfig], [cluster?.Invoke(clusterConfig) ?? clusterConfig]);
         build?.Invoke(builder);
         var app = builder.Build();
         app.MapReverseProxy(proxy =>

@@ -61,6 +61,7 @@ public sealed class StoryTests
         await using var origin = ScriptedOrigin.Answering(_ => Respond("hello"));
         await using var proxy = await RunningProxy.StartAsync(origin.Address);
         await proxy.GetAsync("/");
+        await proxy.WaitForFetchesAsync();
         var head = await proxy.SendAsync(HttpMethod.Head, "/");
         head.StatusCode.ShouldBe(HttpStatusCode.OK);
         head.Content.Headers.ContentLength.ShouldBe(5);

@@ -84,7 +84,8 @@ internal sealed class WireClient : IDisposable
 /// <param name="WasReset">The connection ended by a reset.</param>
 internal sealed record WireAnswer(string Text, bool WasReset)
 {
-    public int Status => int.Parse(Text.Split(' ')[1], CultureInfo.InvariantCulture);
+    /// <summary>0 when the connection ended without a byte.</summary>
+    public int Status => Text.Length == 0 ? 0 : int.Parse(Text.Split(' ')[1], CultureInfo.InvariantCulture);
 
     public string Head => Text[..(Text.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 2)];
 
