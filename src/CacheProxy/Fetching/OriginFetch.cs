@@ -122,7 +122,9 @@ internal sealed class OriginFetch
         if (decision.Store)
             decision = Storable(head, decision);
         var varyFields = Vary.Fields(head.Vary);
-        var shared = varyFields is not null && (decision.Store || Storability.MayShareError(request, head));
+        // What is not fresh even now is stored for later needs only: to whoever else waits the origin might say something else.
+        var isFresh = decision.Store && decision.FreshnessLifetime > _initialAge;
+        var shared = varyFields is not null && (isFresh || Storability.MayShareError(request, head));
         if (decision.Store)
             _storedHead = head;
         else
