@@ -220,8 +220,8 @@ internal sealed class OriginFetch
     private void Publish(FlightAnswer answer, bool bytesFollow = false)
     {
         _answer = answer;
-        // Who comes from now on finds what is stored, or begins anew; who waits is told.
-        if (!answer.IsShared)
+        // Only what is going to be stored may still be boarded. For all else, who comes from now on begins anew; who waits is told.
+        if (answer is not { Kind: FlightAnswerKind.Recorded, Decision.Store: true })
             _fetcher.Coalescer.Remove(_flight);
         _flight.Publish(answer, bytesFollow);
     }
