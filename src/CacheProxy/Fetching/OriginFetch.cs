@@ -230,9 +230,16 @@ internal sealed class OriginFetch
         IReadOnlyList<KeyValuePair<string, StringValues>>? trailers =
             _exchange.Trailers.Count > 0 ? [.. _exchange.Trailers.Where(field => !FieldValue.HasControls(field.Value))] : null;
         _flight.Recording.End(failed: !whole, trailers);
-        if (_storedHead is { } head && _flight.Recording.ToBody() is { } body && (head.ContentLength ?? body.Length) == body.Length
-            && MakeStored(Validation.StoredHead(head), body, trailers, _answer!.Decision) is { } stored)
-            _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime));
+        try
+        {
+            if (_storedHead is { } head && _flight.Recording.ToBody() is { } body && (head.ContentLength ?? body.Length) == body.Length
+                && MakeStored(Validation.StoredHead(head), body, trailers, _answer!.Decision) is { } stored)
+                _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime));
+        }
+        catch (Exception exception)
+        {
+            _fetcher.OnBroken(exception); // no memory, or a store that is closed: a flight that stayed behind would be boarded for ever
+        }
         // After storing: who finds no flight any more finds the stored response.
         _fetcher.Coalescer.Remove(_flight);
         _flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
