@@ -57,6 +57,27 @@ public sealed class CoalescingTests
         origin.Requests.Count.ShouldBe(1);
     }
 
+    [Fact]
+    public async Task Response_that_is_whole_later_does_not_replace_one_that_the_origin_gave_later()
+    {
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            await r.WriteAsync($"HTTP/1.1 200 OK\r\nCache-Control: public, max-age=50\r\nContent-Length: 8\r\n\r\nv{r.Number}..");
+            if (r.Number == 1)
+                await _release.Task;
+            await r.WriteAsync("done");
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        using var slow = await WireClient.SendAsync(proxy.Address, "GET", "/", "Cookie: a=b\r\n"); // does not wait with those without
+        await slow.ReadUntilAsync("v1..");
+        proxy.Time.Advance(Second);
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("v2..done");
+        _release.SetResult();
+        (await slow.ReadToEndAsync()).Content.ShouldBe("v1..done");
+        await proxy.WaitForFetchesAsync();
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("v2..done");
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
