@@ -88,9 +88,10 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var order = new FetchOrder(cacheKey, settings,
             Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason == ReuseReason.Stale ? stored : null);
 
-        // A second round for those who find that the resource varies, and that the flight they were on is for others.
+        // A second round for those who find that the resource varies, and that the flight they were on is for others, or too old for them.
         for (var round = 0; round < 2; round++)
         {
+            var asked = core.Clock.Now;
             var key = CollapseKey.Of(cacheKey, head.HasCredentials, varyFields, head.Fields);
             if (core.Coalescer.IsUncacheable(key, core.Clock.Now))
                 break;
@@ -104,6 +105,11 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 if (leads)
                     core.Fetcher.Start(context, next, flight, order);
                 var answer = await flight.AnswerAsync(reader, context.RequestAborted);
+                if (!leads && answer.WasStaleAt(asked))
+                {
+                    core.Coalescer.Remove(flight);
+                    continue;
+                }
                 if (!leads && !MayShare(answer, head, settings.Policy))
                 {
                     if (!answer.IsShared)

@@ -57,6 +57,28 @@ public sealed class CoalescingTests
         origin.Requests.Count.ShouldBe(1);
     }
 
+    [Theory]
+    [InlineData("no-cache")]
+    [InlineData("max-age=1")]
+    public async Task Client_that_comes_when_a_body_under_way_is_no_longer_fresh_begins_anew(string cacheControl)
+    {
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            await r.WriteAsync($"HTTP/1.1 200 OK\r\nCache-Control: {cacheControl}\r\nETag: \"{r.Number}\"\r\nContent-Length: 8\r\n\r\nv{r.Number}..");
+            if (r.Number == 1)
+                await _release.Task;
+            await r.WriteAsync("done");
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        using var leader = await WireClient.SendAsync(proxy.Address, "GET", "/");
+        await leader.ReadUntilAsync("v1..");
+        proxy.Time.Advance(2 * Second);
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("v2..done");
+        _release.SetResult();
+        (await leader.ReadToEndAsync()).Content.ShouldBe("v1..done");
+        origin.Requests.Count.ShouldBe(2);
+    }
+
     [Fact]
     public async Task Response_that_is_whole_later_does_not_replace_one_that_the_origin_gave_later()
     {
