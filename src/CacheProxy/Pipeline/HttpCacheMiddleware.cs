@@ -69,7 +69,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 return RefuseAsync(context, StatusCodes.Status504GatewayTimeout);
             default:
                 var reason = ForwardReasonOf(decision.Reason, resource, stored);
-                return isGet
+                // A request's own no-store says nothing of the resource: nobody is to wait for its answer, or to learn from it.
+                return isGet && !(settings.Policy.HonorRequestDirectives && head.CacheControl.NoStore)
                     ? FetchAsync(context, uri, settings, resource, stored, decision, reason)
                     : PassAsync(context, uri, reason);
         }

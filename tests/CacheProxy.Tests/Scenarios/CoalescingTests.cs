@@ -57,6 +57,17 @@ public sealed class CoalescingTests
         origin.Requests.Count.ShouldBe(1);
     }
 
+    [Fact]
+    public async Task Clients_no_store_keeps_nothing_from_the_others()
+    {
+        await using var origin = ScriptedOrigin.Answering(r => Respond($"body {r.Number}"));
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, o => o.Routes["origin"] = new() { HonorRequestDirectives = true });
+        (await Text(await proxy.GetAsync("/", "Cache-Control: no-store"))).ShouldBe("body 1");
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("body 2");
+        await proxy.WaitForFetchesAsync();
+        Field(await proxy.GetAsync("/"), "Cache-Status")!.ShouldContain("hit");
+    }
+
     [Theory]
     [InlineData("no-cache")]
     [InlineData("max-age=1")]
