@@ -150,7 +150,8 @@ internal sealed class OriginFetch
     {
         if (!shared)
             _flight.Recording.StopKeeping();
-        if (head.StatusCode >= 500)
+        // One client's fields can bring on a refusal (406, 403, 431): it is no word on what the others would get.
+        if (head.StatusCode >= 400 && !Statuses.IsNegative(head.StatusCode))
             return;
         // Nobody shall queue for what each must fetch for itself; and what was stored is no longer what the origin says.
         _fetcher.Coalescer.RememberUncacheable(_flight.Key, _responseTime);

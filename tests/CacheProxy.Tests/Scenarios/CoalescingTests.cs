@@ -68,6 +68,18 @@ public sealed class CoalescingTests
         Field(await proxy.GetAsync("/"), "Cache-Status")!.ShouldContain("hit");
     }
 
+    [Fact]
+    public async Task Refusal_that_one_client_brings_on_keeps_nothing_from_the_others()
+    {
+        await using var origin = ScriptedOrigin.Answering(r =>
+            r["Accept"] == "x/y" ? "HTTP/1.1 406 Not Acceptable\r\nContent-Length: 0\r\n\r\n" : Respond($"body {r.Number}"));
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        (await proxy.GetAsync("/", "Accept: x/y")).StatusCode.ShouldBe(HttpStatusCode.NotAcceptable);
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("body 2");
+        await proxy.WaitForFetchesAsync();
+        Field(await proxy.GetAsync("/"), "Cache-Status")!.ShouldContain("hit");
+    }
+
     [Theory]
     [InlineData("no-cache")]
     [InlineData("max-age=1")]
