@@ -204,6 +204,13 @@ internal sealed record FlightAnswer(FlightAnswerKind Kind)
 
     public string?[] VaryValues { get; init; } = [];
 
+    /// <summary>
+    /// Whether it was no longer fresh when somebody came to ask: a body may take longer to arrive than it may be reused (max-age), or may
+    /// not be reused at all without asking the origin (no-cache). Who came before the head waited for just this answer.
+    /// </summary>
+    public bool WasStaleAt(DateTimeOffset asked) =>
+        Decision.Store && Head is { } head && asked > head.ReceivedAt && asked - head.ReceivedAt >= TimeToLive;
+
     /// <summary>The response to answer from, for <see cref="FlightAnswerKind.Freshened"/> and <see cref="FlightAnswerKind.StaleOnError"/>.</summary>
     public StoredResponse? Stored { get; init; }
 }
