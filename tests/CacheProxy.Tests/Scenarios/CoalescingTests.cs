@@ -17,7 +17,7 @@ public sealed class CoalescingTests
     public async Task Two_hundred_clients_that_come_before_the_head_make_one_request()
     {
         await using var origin = HoldingTheHead(r => Respond($"body {r.Number}"));
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         var clients = Enumerable.Range(0, 200).Select(_ => proxy.GetAsync("/cold")).ToArray();
         await proxy.WaitForWaitingAsync(200);
         _release.SetResult();
@@ -41,7 +41,7 @@ public sealed class CoalescingTests
             await _release.Task;
             await r.WriteAsync("5\r\n56789\r\n0\r\n\r\n");
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         using var leader = await WireClient.SendAsync(proxy.Address, "GET", "/");
         await leader.ReadUntilAsync("01234");
         using var late = await WireClient.SendAsync(proxy.Address, "GET", "/");
@@ -63,7 +63,7 @@ public sealed class CoalescingTests
     public async Task Leader_that_leaves_takes_nothing_along(bool withinTheBody)
     {
         await using var origin = withinTheBody ? HoldingTheBody() : HoldingTheHead(_ => Half + "56789");
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         using var leader = await WireClient.SendAsync(proxy.Address, "GET", "/");
         await _arrived.Task.InTimeAsync("the leader's fetch");
         using var follower = await WireClient.SendAsync(proxy.Address, "GET", "/");
@@ -86,7 +86,7 @@ public sealed class CoalescingTests
     public async Task Fetch_that_nobody_waits_for_is_finished_and_stored(bool withinTheBody)
     {
         await using var origin = withinTheBody ? HoldingTheBody() : HoldingTheHead(_ => Half + "56789");
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await LeaveAsync(proxy, withinTheBody);
         _release.SetResult();
         await proxy.WaitForFetchesAsync();
@@ -100,7 +100,7 @@ public sealed class CoalescingTests
     public async Task Client_that_comes_when_the_others_have_left_rides_along()
     {
         await using var origin = HoldingTheBody();
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await LeaveAsync(proxy, withinTheBody: true);
         proxy.Time.Advance(4 * Second);
         var late = proxy.GetAsync("/");
@@ -118,7 +118,7 @@ public sealed class CoalescingTests
     public async Task Fetch_that_nobody_waits_for_and_that_is_not_stored_is_cancelled_at_once(string field)
     {
         await using var origin = HoldingTheBody(field);
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await LeaveAsync(proxy, withinTheBody: true);
         await _closed.Task.InTimeAsync("the end of the origin's connection");
         await proxy.WaitForFetchesAsync();
@@ -135,7 +135,7 @@ public sealed class CoalescingTests
             await r.WaitForCloseAsync();
             _closed.SetResult();
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await LeaveAsync(proxy, withinTheBody: false);
         _release.SetResult();
         await _closed.Task.InTimeAsync("the end of the origin's connection");
@@ -147,7 +147,7 @@ public sealed class CoalescingTests
     public async Task Fetch_that_nobody_waits_for_ends_after_its_time(bool withinTheBody)
     {
         await using var origin = withinTheBody ? HoldingTheBody() : HoldingTheHead(_ => "");
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await LeaveAsync(proxy, withinTheBody);
         proxy.Time.Advance(4.9 * Second);
         proxy.Core.Coalescer.Count.ShouldBe(1);
@@ -167,7 +167,7 @@ public sealed class CoalescingTests
             await r.WaitForCloseAsync();
             _closed.SetResult();
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.FinishBytes = 994);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.FinishBytes = 994, cluster: RunningProxy.Patient);
         await LeaveAsync(proxy, withinTheBody: true);
         await _closed.Task.InTimeAsync("the end of the origin's connection");
     }
@@ -184,7 +184,7 @@ public sealed class CoalescingTests
             await r.WaitForCloseAsync();
             _closed.SetResult();
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.MaxBodyBytes = 1000);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.MaxBodyBytes = 1000, cluster: RunningProxy.Patient);
         await LeaveAsync(proxy, withinTheBody: true);
         _release.SetResult();
         await _closed.Task.InTimeAsync("the end of the origin's connection");
@@ -200,7 +200,7 @@ public sealed class CoalescingTests
             for (var i = 0; i < 8; i++)
                 await r.WriteAsync(new string((char)('a' + i), 1 << 20));
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         using var slow = await WireClient.SendAsync(proxy.Address, "GET", "/");
         await proxy.WaitForWaitingAsync(1); // and reads nothing
         (await proxy.Client.GetByteArrayAsync("/").InTimeAsync("the fast reader's answer")).Length.ShouldBe(length);
@@ -214,7 +214,7 @@ public sealed class CoalescingTests
     public async Task Body_too_large_by_its_length_is_not_shared_and_nobody_queues_for_it()
     {
         await using var origin = HoldingTheHead(r => Respond(new string((char)('0' + r.Number), 1001)));
-        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.MaxBodyBytes = 1000);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.MaxBodyBytes = 1000, cluster: RunningProxy.Patient);
         var clients = Enumerable.Range(0, 3).Select(_ => proxy.GetAsync("/")).ToArray();
         await proxy.WaitForWaitingAsync(3);
         origin.Requests.Count.ShouldBe(1);
@@ -235,7 +235,7 @@ public sealed class CoalescingTests
             await _release.Task;
             await r.WriteAsync($"3e8\r\n{new string('x', 1000)}\r\n0\r\n\r\n");
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.MaxBodyBytes = 1000);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.MaxBodyBytes = 1000, cluster: RunningProxy.Patient);
         var clients = Enumerable.Range(0, 3).Select(_ => proxy.GetAsync("/")).ToArray();
         await proxy.WaitForWaitingAsync(3);
         _release.SetResult();
@@ -335,7 +335,7 @@ public sealed class CoalescingTests
     {
         var control = "Cache-Control: no-store\r\n";
         await using var origin = ScriptedOrigin.Answering(r => Respond($"body {r.Number}", "200 OK", control));
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await proxy.GetAsync("/");
         control = "";
         proxy.Time.Advance(9 * Second);
@@ -350,7 +350,7 @@ public sealed class CoalescingTests
     public async Task Waiters_who_select_another_variant_get_their_own_in_one_more_fetch()
     {
         await using var origin = HoldingTheHead(r => Respond($"{r["Accept-Language"]}", "200 OK", "Vary: Accept-Language\r\n"));
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         var clients = new List<(string Language, Task<HttpResponseMessage> Answer)>();
         for (var i = 0; i < 20; i++)
         {
@@ -372,7 +372,7 @@ public sealed class CoalescingTests
     public async Task Nobody_gets_what_was_fetched_with_anothers_credentials(string fields)
     {
         await using var origin = HoldingTheHead(r => Respond($"for {r["Authorization"]}", "200 OK", fields));
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         string?[] users = ["alice", "bob", null, "carol", null];
         var clients = new List<Task<HttpResponseMessage>>();
         foreach (var user in users)
@@ -409,7 +409,7 @@ public sealed class CoalescingTests
     public async Task What_is_for_one_client_goes_to_no_waiter(string fields)
     {
         await using var origin = HoldingTheHead(r => Respond($"body {r.Number}", "200 OK", fields));
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         var clients = Enumerable.Range(0, 5).Select(_ => proxy.GetAsync("/")).ToArray();
         await proxy.WaitForWaitingAsync(5);
         _release.SetResult();
@@ -431,7 +431,7 @@ public sealed class CoalescingTests
                 ? Respond($"body {r.Number}", "200 OK", $"ETag: \"a\"\r\nCache-Control: {(isHeld ? "private" : "max-age=10")}\r\n")
                 : "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nCache-Control: private\r\n\r\n");
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await proxy.GetAsync("/");
         proxy.Time.Advance(11 * Second);
         isHeld = true;
@@ -479,7 +479,7 @@ public sealed class CoalescingTests
             }
             await r.WriteAsync(Respond("well again"));
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         var clients = Enumerable.Range(0, 50).Select(_ => proxy.GetAsync("/")).ToArray();
         await proxy.WaitForWaitingAsync(50);
         _release.SetResult();
