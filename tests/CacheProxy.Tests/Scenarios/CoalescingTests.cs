@@ -217,6 +217,7 @@ public sealed class CoalescingTests
         await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.MaxBodyBytes = 1000, cluster: RunningProxy.Patient);
         var clients = Enumerable.Range(0, 3).Select(_ => proxy.GetAsync("/")).ToArray();
         await proxy.WaitForWaitingAsync(3);
+        await _arrived.Task.InTimeAsync("the fetch");
         origin.Requests.Count.ShouldBe(1);
         _release.SetResult();
         foreach (var client in clients)
