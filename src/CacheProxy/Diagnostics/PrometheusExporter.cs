@@ -7,26 +7,25 @@ namespace CacheProxy.Diagnostics;
 /// Every instrument of our meter and of the platform's (HTTP server, HTTP client, runtime) in Prometheus' text format 0.0.4. Names follow
 /// OpenTelemetry's rules for Prometheus: dots become underscores, units are spelled out, counters end in <c>_total</c>.
 ///
-/// The hosting layer's histogram costs something for each request, so its meter is listened to from the first scrape on: a process that
-/// nobody scrapes does not pay. All others are listened to from the start, or what is open by then would be missing.
+/// What the framework counts for each request and each fetch costs something, so that is listened to from the first scrape on: a process
+/// that nobody scrapes does not pay. All others are listened to from the start, or what is open by then would be missing.
 ///
 /// Each instrument has a <see cref="MetricFamily"/> that locks for itself; the lock is held for an addition, never around a callback.
 /// </summary>
 internal sealed class PrometheusExporter : IDisposable
 {
-    private const string HostingMeter = "Microsoft.AspNetCore.Hosting";
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
     private static readonly HashSet<string> Meters =
     [
-        CacheMetrics.MeterName, HostingMeter, "Microsoft.AspNetCore.Server.Kestrel", "System.Net.Http", "System.Runtime",
+        CacheMetrics.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Net.Http", "System.Runtime",
     ];
 
     private readonly SortedDictionary<string, MetricFamily> _families = new(StringComparer.Ordinal);
     private readonly Lock _scraping = new();
     private readonly IMeterFactory _meters;
     private readonly MeterListener _listener;
-    private MeterListener? _hostingListener;
+    private MeterListener? _perRequestListener;
 
     /// <param name="meters">The proxy's: meters of other hosts in the process, such as the admin server's, are not exported.</param>
     /// <param name="own">Asked for so that our instruments are there from the first scrape on.</param>
@@ -34,7 +33,7 @@ internal sealed class PrometheusExporter : IDisposable
     {
         ArgumentNullException.ThrowIfNull(own);
         _meters = meters;
-        _listener = Listen(meter => meter != HostingMeter);
+        _listener = Listen(instrument => !IsPerRequest(instrument));
     }
 
     /// <summary>All families, in the order of their names.</summary>
@@ -42,7 +41,7 @@ internal sealed class PrometheusExporter : IDisposable
     {
         lock (_scraping)
         {
-            _hostingListener ??= Listen(meter => meter == HostingMeter);
+            _perRequestListener ??= Listen(IsPerRequest);
             foreach (var family in Families())
                 family.BeginObservation();
             _listener.RecordObservableInstruments();
@@ -56,8 +55,12 @@ internal sealed class PrometheusExporter : IDisposable
     public void Dispose()
     {
         _listener.Dispose();
-        _hostingListener?.Dispose();
+        _perRequestListener?.Dispose();
     }
+
+    private static bool IsPerRequest(Instrument instrument) =>
+        instrument.Meter.Name == "Microsoft.AspNetCore.Hosting"
+        || instrument.Name is "http.client.active_requests" or "http.client.request.duration" or "http.client.request.time_in_queue";
 
     private MetricFamily[] Families()
     {
@@ -65,13 +68,13 @@ internal sealed class PrometheusExporter : IDisposable
             return [.. _families.Values];
     }
 
-    private MeterListener Listen(Predicate<string> meters)
+    private MeterListener Listen(Predicate<Instrument> wanted)
     {
         var listener = new MeterListener
         {
             InstrumentPublished = (instrument, listener) =>
             {
-                if (meters(instrument.Meter.Name))
+                if (wanted(instrument))
                     Published(instrument, listener);
             },
         };

@@ -41,7 +41,7 @@ internal sealed class Coalescer(Marks marks, TimeSpan uncacheableMemory)
             if (begin(key, slot, marks.Current) is not { } mine)
                 return null;
             _flights[key] = mine;
-            return new Boarding(mine, mine.TryBoard()!, Leads: true);
+            return new Boarding(mine, mine.TryBoard(leads: true)!, Leads: true);
         }
     }
 

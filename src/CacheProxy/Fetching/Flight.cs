@@ -49,11 +49,12 @@ internal sealed class Flight : IDisposable
     public CancellationToken Cancellation => _cancellation.Token;
 
     /// <summary>Comes aboard; <c>null</c> when it is too late.</summary>
-    public RecordingReader? TryBoard()
+    /// <param name="leads">Its request begins the flight.</param>
+    public RecordingReader? TryBoard(bool leads = false)
     {
         lock (_lock)
         {
-            if (_cancellation.IsCancellationRequested || Recording.TryJoin() is not { } reader)
+            if (_cancellation.IsCancellationRequested || Recording.TryJoin(leads) is not { } reader)
                 return null;
             if (_passengers++ == 0)
                 _deadline?.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -68,7 +69,8 @@ internal sealed class Flight : IDisposable
         lock (_lock)
         {
             _passengers--;
-            if (!IsDeserted_NeedsLock())
+            // With all bytes here only the end is to come, and a timer would cost more than it saves.
+            if (!IsDeserted_NeedsLock() || Recording.IsOver)
                 return;
             if (!IsWorthFinishing_NeedsLock())
             {
@@ -104,10 +106,23 @@ internal sealed class Flight : IDisposable
         _cancellation.Dispose();
     }
 
-    public void Publish(FlightAnswer answer)
+    /// <summary>The answer, for one aboard.</summary>
+    public async ValueTask<FlightAnswer> AnswerAsync(RecordingReader reader, CancellationToken cancellation)
     {
-        if (_answer.TrySetResult(answer))
-            GiveUpIfPointless(); // those who left before the head came could not know
+        if (!reader.Leads)
+            return await Answer.WaitAsync(cancellation);
+        await reader.HeadAsync(cancellation);
+        return Answer.Result;
+    }
+
+    /// <param name="answer">What the fetch came to; a second one is ignored.</param>
+    /// <param name="bytesFollow">Bytes are appended to the recording at once, and do the waking of the one who leads.</param>
+    public void Publish(FlightAnswer answer, bool bytesFollow = false)
+    {
+        if (!_answer.TrySetResult(answer))
+            return;
+        GiveUpIfPointless(); // those who left before the head came could not know
+        Recording.Announce(bytesFollow);
     }
 
     private void GiveUpIfPointless()

@@ -94,7 +94,9 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
 
     /// <summary>Publishes the head.</summary>
     /// <exception cref="InvalidOperationException">A field value that cannot be sent on.</exception>
-    public async Task StartAsync(CancellationToken cancellationToken = default)
+    public Task StartAsync(CancellationToken cancellationToken = default) => StartAsync(bytesFollow: false);
+
+    private async Task StartAsync(bool bytesFollow)
     {
         if (HasStarted)
             return;
@@ -109,7 +111,7 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
             if (FieldValue.HasControls(lines))
                 throw new InvalidOperationException($"The origin's field {name} has a control character.");
         HasStarted = true;
-        _fetch.OnHead(StatusCode, ReasonPhrase, Headers);
+        _fetch.OnHead(StatusCode, ReasonPhrase, Headers, bytesFollow);
     }
 
     public async Task CompleteAsync()
@@ -218,7 +220,7 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
 
         private async ValueTask StartAndWriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
         {
-            await exchange.StartAsync(cancellationToken);
+            await exchange.StartAsync(bytesFollow: !buffer.IsEmpty);
             await exchange._fetch.OnBodyAsync(buffer, cancellationToken);
         }
     }

@@ -80,7 +80,7 @@ internal sealed class OriginFetch
     public void OnBroken(Exception exception) => _fetcher.OnBroken(exception);
 
     /// <summary>The origin's head is complete: what becomes of it is decided and published.</summary>
-    public void OnHead(int statusCode, string? reasonPhrase, IHeaderDictionary fields)
+    public void OnHead(int statusCode, string? reasonPhrase, IHeaderDictionary fields, bool bytesFollow)
     {
         _responseTime = _fetcher.Clock.Now;
         // The standard phrase goes without saying: Kestrel has its bytes ready.
@@ -93,7 +93,7 @@ internal sealed class OriginFetch
         else if (statusCode >= 500 && StandIn() is { } standIn)
             Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true });
         else
-            OnResponse(head);
+            OnResponse(head, bytesFollow);
     }
 
     public ValueTask OnBodyAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
@@ -115,14 +115,16 @@ internal sealed class OriginFetch
         : whole && Context.Features.Get<IForwarderErrorFeature>() is null ? FetchResult.Complete
         : FetchResult.Failed;
 
-    private void OnResponse(ResponseHead head)
+    private void OnResponse(ResponseHead head, bool bytesFollow)
     {
         var request = Request;
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         if (decision.Store)
             decision = Storable(head, decision);
         var varyFields = Vary.Fields(head.Vary);
-        var shared = varyFields is not null && (decision.Store || Storability.MayShareError(request, head));
+        // What is not fresh even now is stored for later needs only: to whoever else waits the origin might say something else.
+        var isFresh = decision.Store && decision.FreshnessLifetime > _initialAge;
+        var shared = varyFields is not null && (isFresh || Storability.MayShareError(request, head));
         if (decision.Store)
             _storedHead = head;
         else
@@ -137,7 +139,7 @@ internal sealed class OriginFetch
             ContentLength = head.ContentLength,
             VaryFields = varyFields ?? [],
             VaryValues = varyFields is null ? [] : Vary.Values(varyFields, _requestFields),
-        });
+        }, bytesFollow);
     }
 
     /// <summary>What policy cannot see: the size, and whether the end of the body can be told from a connection that broke.</summary>
@@ -215,13 +217,13 @@ internal sealed class OriginFetch
     private StoredResponse? StandIn() =>
         _order.Stale is { } stale && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy) ? stale : null;
 
-    private void Publish(FlightAnswer answer)
+    private void Publish(FlightAnswer answer, bool bytesFollow = false)
     {
         _answer = answer;
-        // Who comes from now on finds what is stored, or begins anew; who waits is told.
-        if (!answer.IsShared)
+        // Only what is going to be stored may still be boarded. For all else, who comes from now on begins anew; who waits is told.
+        if (answer is not { Kind: FlightAnswerKind.Recorded, Decision.Store: true })
             _fetcher.Coalescer.Remove(_flight);
-        _flight.Publish(answer);
+        _flight.Publish(answer, bytesFollow);
     }
 
     private void End(bool whole)
@@ -231,7 +233,7 @@ internal sealed class OriginFetch
             _exchange.Trailers.Count > 0 ? [.. _exchange.Trailers.Where(field => !FieldValue.HasControls(field.Value))] : null;
         _flight.Recording.End(failed: !whole, trailers);
         if (_storedHead is { } head && _flight.Recording.ToBody() is { } body && (head.ContentLength ?? body.Length) == body.Length
-            && MakeStored(new ResponseHead(head.StatusCode, head.ReasonPhrase, Validation.StoredFields(head), _responseTime), body, trailers, _answer!.Decision) is { } stored)
+            && MakeStored(Validation.StoredHead(head), body, trailers, _answer!.Decision) is { } stored)
             _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime));
         // After storing: who finds no flight any more finds the stored response.
         _fetcher.Coalescer.Remove(_flight);

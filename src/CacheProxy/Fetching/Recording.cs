@@ -9,7 +9,12 @@ namespace CacheProxy.Fetching;
 /// A recording is either <em>kept</em> or <em>windowed</em>. Kept: it is to be stored, so the writer never waits, and who joins late starts
 /// at the beginning. Windowed: it will not be stored (or outgrew the limit); its beginning is let go, nobody may join any more, and the
 /// writer is at most <see cref="Window"/> ahead of the slowest reader. A reader that holds others back for longer than the grace, in sum,
-/// is cut: a wait counts against it while somebody else has read all there is. The lock guards all fields and the readers' places; nothing is awaited or called back under it.
+/// is cut: a wait counts against it while somebody else has read all there is. The lock guards all fields and the readers' places; nothing
+/// is awaited or called back under it.
+/// <para>
+/// The reader that leads is woken on the writer's own thread: it writes to its client what has just arrived, and the writer goes on. A miss
+/// that nobody shares costs no change of thread. All others are woken elsewhere.
+/// </para>
 /// </remarks>
 internal sealed class Recording(RecordingLimits limits)
 {
@@ -25,7 +30,9 @@ internal sealed class Recording(RecordingLimits limits)
     private long? _expected;
     private bool _ended;
     private bool _failed;
+    private bool _isAnnounced;
     private TaskCompletionSource? _arrived;
+    private TaskCompletionSource? _arrivedForLeader;
     private TaskCompletionSource? _room;
 
     /// <summary>Whether the recording is (still) to be stored, and may be joined.</summary>
@@ -43,14 +50,21 @@ internal sealed class Recording(RecordingLimits limits)
     /// <summary>The trailer section, known when the recording has ended; <c>null</c> when there is none.</summary>
     public IReadOnlyList<KeyValuePair<string, StringValues>>? Trailers { get; private set; }
 
+    /// <summary>Whether nothing more will come, or all that was announced is here.</summary>
+    public bool IsOver
+    {
+        get { lock (_lock) return _ended || _length == _expected; }
+    }
+
     /// <summary>A reader at the beginning; <c>null</c> when that has been let go, or when the rest will never come.</summary>
-    public RecordingReader? TryJoin()
+    /// <param name="leads">It is the one whose request began the recording; at most one does.</param>
+    public RecordingReader? TryJoin(bool leads = false)
     {
         lock (_lock)
         {
             if (_first is null || _failed)
                 return null;
-            var reader = new RecordingReader(this, _first);
+            var reader = new RecordingReader(this, _first, leads);
             _readers.Add(reader);
             return reader;
         }
@@ -63,6 +77,18 @@ internal sealed class Recording(RecordingLimits limits)
             _expected = length;
     }
 
+    /// <summary>The head is known. When bytes follow at once, they do the waking.</summary>
+    public void Announce(bool bytesFollow)
+    {
+        Waiting waiting;
+        lock (_lock)
+        {
+            _isAnnounced = true;
+            waiting = bytesFollow ? default : TakeWaiting_NeedsLock();
+        }
+        waiting.Wake();
+    }
+
     /// <summary>Lets the beginning go: from now on the writer waits for its readers.</summary>
     public void StopKeeping()
     {
@@ -73,21 +99,24 @@ internal sealed class Recording(RecordingLimits limits)
     /// <summary>Copies bytes in; waits for room when windowed.</summary>
     public ValueTask AppendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
+        Waiting waiting;
+        bool isCrowded;
         lock (_lock)
         {
             if (_first is not null && (_length + bytes.Length > limits.MaxBodyBytes || !Reserve_NeedsLock(bytes.Length)))
                 StopKeeping_NeedsLock();
             CopyIn_NeedsLock(bytes.Span);
-            Signal_NeedsLock(ref _arrived);
-            if (_first is not null || !HasLaggard_NeedsLock())
-                return default;
+            waiting = TakeWaiting_NeedsLock();
+            isCrowded = _first is null && HasLaggard_NeedsLock();
         }
-        return WaitForRoomAsync(cancellation);
+        waiting.Wake();
+        return isCrowded ? WaitForRoomAsync(cancellation) : default;
     }
 
     /// <summary>Ends the recording: whole, with the trailers there were, or failed.</summary>
     public void End(bool failed, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers)
     {
+        Waiting waiting;
         lock (_lock)
         {
             if (_ended)
@@ -96,8 +125,9 @@ internal sealed class Recording(RecordingLimits limits)
             _failed = failed;
             Trailers = trailers;
             Release_NeedsLock();
-            Signal_NeedsLock(ref _arrived);
+            waiting = TakeWaiting_NeedsLock();
         }
+        waiting.Wake();
     }
 
     /// <summary>The recorded bytes, when the recording was kept and has ended whole; <c>null</c> otherwise.</summary>
@@ -136,8 +166,22 @@ internal sealed class Recording(RecordingLimits limits)
                     reader.EndedWhole = _ended && !_failed && !reader.IsCut;
                     return default;
                 }
-                _arrived ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                arrived = _arrived.Task;
+                arrived = Arrived_NeedsLock(reader);
+            }
+            await arrived.WaitAsync(cancellation);
+        }
+    }
+
+    internal async ValueTask HeadAsync(RecordingReader reader, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            Task arrived;
+            lock (_lock)
+            {
+                if (_isAnnounced)
+                    return;
+                arrived = Arrived_NeedsLock(reader);
             }
             await arrived.WaitAsync(cancellation);
         }
@@ -150,7 +194,7 @@ internal sealed class Recording(RecordingLimits limits)
         {
             _readers.Remove(reader);
             reader.Segment = Segment.None;
-            Signal_NeedsLock(ref _room);
+            SignalRoom_NeedsLock();
             return _readers.Count;
         }
     }
@@ -168,7 +212,7 @@ internal sealed class Recording(RecordingLimits limits)
         reader.Offset += piece.Length;
         reader.Position += piece.Length;
         if (piece.Length > 0)
-            Signal_NeedsLock(ref _room);
+            SignalRoom_NeedsLock();
         return piece;
     }
 
@@ -222,10 +266,21 @@ internal sealed class Recording(RecordingLimits limits)
         _reserved = 0;
     }
 
-    private static void Signal_NeedsLock(ref TaskCompletionSource? waiting)
+    private void SignalRoom_NeedsLock()
     {
-        waiting?.SetResult(); // continuations run elsewhere
-        waiting = null;
+        _room?.SetResult(); // continuations run elsewhere
+        _room = null;
+    }
+
+    private Task Arrived_NeedsLock(RecordingReader reader) => reader.Leads
+        ? (_arrivedForLeader ??= new TaskCompletionSource()).Task
+        : (_arrived ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+
+    private Waiting TakeWaiting_NeedsLock()
+    {
+        var waiting = new Waiting(_arrivedForLeader, _arrived);
+        _arrivedForLeader = _arrived = null;
+        return waiting;
     }
 
     private bool IsLaggard_NeedsLock(RecordingReader reader) => !reader.IsCut && _length - reader.Position > Window;
@@ -261,8 +316,10 @@ internal sealed class Recording(RecordingLimits limits)
             {
                 // The grace of at least one of them has run out: charged and cut below.
             }
+            Waiting waiting;
             lock (_lock)
-                Charge_NeedsLock(limits.Time.GetElapsedTime(began));
+                waiting = Charge_NeedsLock(limits.Time.GetElapsedTime(began)) ? TakeWaiting_NeedsLock() : default;
+            waiting.Wake();
         }
     }
 
@@ -288,8 +345,10 @@ internal sealed class Recording(RecordingLimits limits)
         return patience;
     }
 
-    private void Charge_NeedsLock(TimeSpan waited)
+    /// <returns>Whether a reader was cut; if it waits it must hear of it.</returns>
+    private bool Charge_NeedsLock(TimeSpan waited)
     {
+        var isAnyCut = false;
         foreach (var reader in _readers)
         {
             if (!reader.HoldsBack)
@@ -300,7 +359,18 @@ internal sealed class Recording(RecordingLimits limits)
                 continue;
             reader.IsCut = true;
             reader.Segment = Segment.None;
-            Signal_NeedsLock(ref _arrived); // if it waits it must hear of it
+            isAnyCut = true;
+        }
+        return isAnyCut;
+    }
+
+    /// <summary>Those who wait, taken under the lock to be woken outside of it: the leader last, for it runs here.</summary>
+    private readonly record struct Waiting(TaskCompletionSource? Leader, TaskCompletionSource? Others)
+    {
+        public void Wake()
+        {
+            Others?.SetResult();
+            Leader?.SetResult();
         }
     }
 

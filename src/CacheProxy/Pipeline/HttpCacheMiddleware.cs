@@ -103,7 +103,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             {
                 if (leads)
                     core.Fetcher.Start(context, next, flight, order);
-                var answer = await flight.Answer.WaitAsync(context.RequestAborted);
+                var answer = await flight.AnswerAsync(reader, context.RequestAborted);
                 if (!leads && !MayShare(answer, head, settings.Policy))
                 {
                     if (!answer.IsShared)

@@ -65,6 +65,15 @@ internal static class Validation
         return new ResponseHead(stored.StatusCode, stored.ReasonPhrase, StoredFields(merged), now);
     }
 
+    /// <summary>The head as it is stored; the very one when nothing is to be left out.</summary>
+    public static ResponseHead StoredHead(ResponseHead received)
+    {
+        var fields = StoredFields(received);
+        return fields.AsSpan().SequenceEqual(received.Fields)
+            ? received
+            : new ResponseHead(received.StatusCode, received.ReasonPhrase, fields, received.ReceivedAt);
+    }
+
     /// <summary>
     /// Fields to leave out when a response is stored: hop-by-hop, named by Connection, private="f", no-cache="f", Set-Cookie, Age.
     /// </summary>

@@ -77,6 +77,62 @@ public sealed class SecuritySharingTests
     }
 
     [Theory]
+    [InlineData("Cache-Control: max-age=0")]
+    [InlineData("Cache-Control: no-cache")]
+    [InlineData("Expires: 0")]
+    [InlineData("Cache-Control: max-age=60\r\nAge: 60")]
+    public async Task What_is_stale_at_once_goes_to_nobody_who_waits(string fields)
+    {
+        var release = new TaskCompletionSource();
+        var arrived = new TaskCompletionSource();
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            if (r.Number == 1)
+            {
+                arrived.SetResult();
+                await release.Task;
+            }
+            await r.WriteAsync(StoryTests.Respond($"body {r.Number}", "200 OK", $"ETag: \"{r.Number}\"\r\n{fields}\r\n"));
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        var first = GetAsync(proxy, "/p");
+        await arrived.Task;
+        var second = GetAsync(proxy, "/p");
+        await WaitAsync(proxy, second);
+        release.SetResult();
+        (await first).Body.ShouldBe("body 1");
+        (await second).Body.ShouldBe("body 2");
+    }
+
+    [Theory]
+    [InlineData("X: none", "Authorization: b")]
+    [InlineData("X: none", "Cookie: b")]
+    [InlineData("Cookie: a", "X: none")]
+    [InlineData("Authorization: a", "Authorization: b")]
+    public async Task Error_is_shared_only_among_those_without_credentials(string leader, string follower)
+    {
+        var release = new TaskCompletionSource();
+        var arrived = new TaskCompletionSource();
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            if (r.Number == 1)
+            {
+                arrived.SetResult();
+                await release.Task;
+            }
+            await r.WriteAsync(StoryTests.Respond($"{r["Authorization"]}{r["Cookie"]}.", "503 Service Unavailable"));
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        var first = GetAsync(proxy, "/p", leader);
+        await arrived.Task;
+        var second = GetAsync(proxy, "/p", follower);
+        await WaitAsync(proxy, second);
+        release.SetResult();
+        (await first).Body.ShouldBe(leader.StartsWith('X') ? "." : "a.");
+        (await second).Body.ShouldBe(follower.StartsWith('X') ? "." : "b.");
+    }
+
+    [Theory]
     [InlineData("Cache-Control: max-age=10, private")]
     [InlineData("Cache-Control: no-store")]
     public async Task Waiters_for_a_validation_do_not_get_what_the_304_makes_private(string fields)
