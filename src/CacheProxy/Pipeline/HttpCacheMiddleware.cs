@@ -137,11 +137,13 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 // A range of something that is not stored: the origin sends just that.
                 if (head.Range.Count > 0 && !answer.Decision.Store && answer.Head!.StatusCode == StatusCodes.Status200OK)
                     return false;
-                var miss = new Outcome(
-                    CacheResult.Miss, reason, answer.Decision.Store, answer.Decision.Reason, collapsed, answer.Decision.Store ? answer.TimeToLive : null);
+                // Who comes when the head has been here for a while gets something that is no longer new.
+                var since = collapsed && answer.Decision.Store ? core.Clock.Now - answer.Head!.ReceivedAt : TimeSpan.Zero;
+                var miss = new Outcome(CacheResult.Miss, reason, answer.Decision.Store, answer.Decision.Reason, collapsed,
+                    answer.Decision.Store ? answer.TimeToLive - since : null);
                 try
                 {
-                    await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, CacheStatusText.Of(miss, answer.Head!.StatusCode));
+                    await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, since, CacheStatusText.Of(miss, answer.Head!.StatusCode));
                 }
                 finally
                 {

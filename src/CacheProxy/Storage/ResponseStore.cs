@@ -75,7 +75,7 @@ internal sealed class ResponseStore : IDisposable
     /// <param name="key">The cache key.</param>
     /// <param name="response">A whole response.</param>
     /// <param name="retention">How long it is worth keeping; nothing is stored when it is not positive.</param>
-    /// <returns>Whether it is stored: not when it has been overtaken, or is larger than the budget.</returns>
+    /// <returns>Whether it is stored: not when an invalidation or a newer response has overtaken it, or it is larger than the budget.</returns>
     public bool Store(string key, StoredResponse response, TimeSpan retention)
     {
         if (retention <= TimeSpan.Zero)
@@ -87,6 +87,8 @@ internal sealed class ResponseStore : IDisposable
             if (_marks.Hides(slot, response.FillSequence))
                 return false;
             var replaced = _cache.Get(key) as CachedResource;
+            if (IsOutrun(response, replaced))
+                return false;
             var expires = Later(_clock.Now + retention, replaced?.Expires);
             var resource = new CachedResource(key, Merge(response, replaced), expires);
             if (resource.Size > _budgetBytes)
@@ -148,6 +150,15 @@ internal sealed class ResponseStore : IDisposable
             merged.Add(variant);
         }
         return [.. merged];
+    }
+
+    /// <summary>A body that took long to come does not replace what was received meanwhile.</summary>
+    private static bool IsOutrun(StoredResponse response, CachedResource? replaced)
+    {
+        foreach (var variant in replaced?.Variants ?? [])
+            if (variant.ResponseTime > response.ResponseTime && SameVariant(variant, response))
+                return true;
+        return false;
     }
 
     private static bool SameVariant(StoredResponse one, StoredResponse other) =>

@@ -111,6 +111,38 @@ public sealed class CoalescingTests
         origin.Requests.Count.ShouldBe(1);
     }
 
+    [Fact]
+    public async Task Body_that_takes_long_to_come_is_no_younger_for_who_joins_late_and_nobody_joins_it_when_it_is_stale()
+    {
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            if (r.Number > 1)
+            {
+                await r.WriteAsync(Respond("new"));
+                return;
+            }
+            await r.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 10\r\nETag: \"a\"\r\nAge: 5\r\n\r\n01234");
+            await _release.Task;
+            await r.WriteAsync("56789");
+        });
+        await using var proxy = await RunningProxy.StartAsync(
+            origin.Address, options => options.Routes["origin"] = new RouteCacheOptions { MaxAge = TimeSpan.FromHours(1) }, cluster: RunningProxy.Patient);
+        var first = await proxy.Client.GetAsync("/", HttpCompletionOption.ResponseHeadersRead);
+        proxy.Time.Advance(54.9 * Second);
+        var inTime = await proxy.Client.GetAsync("/", HttpCompletionOption.ResponseHeadersRead);
+        inTime.Headers.Age.ShouldBe(59 * Second);
+        Field(inTime, "Cache-Status")!.ShouldContain("ttl=0");
+
+        proxy.Time.Advance(0.1 * Second); // 55 s here and 5 s elsewhere make a minute
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("new");
+        await Eventually.TrueAsync(() => proxy.Core.Store.Count == 1, "the new one is stored");
+        _release.SetResult();
+        (await Text(first)).ShouldBe("0123456789");
+        (await Text(inTime)).ShouldBe("0123456789");
+        await proxy.WaitForFetchesAsync();
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("new"); // and is not replaced by what is older
+    }
+
     [Theory]
     [InlineData("Cache-Control: no-store\r\n")]
     [InlineData("Cache-Control: private\r\n")]
