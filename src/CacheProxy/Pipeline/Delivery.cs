@@ -38,13 +38,15 @@ internal static class Delivery
 
     /// <summary>Answers from a recording, as fast as it arrives and the client reads.</summary>
     public static async Task FromRecordingAsync(
-        HttpContext context, RequestHead request, RecordingReader reader, Recording recording, FlightAnswer answer, string cacheStatus)
+        HttpContext context, RequestHead request, RecordingReader reader, Recording recording, FlightAnswer answer, TimeSpan since, string cacheStatus)
     {
         var response = context.Response;
         var head = answer.Head!;
         var selection = SelectionOf(request, head, answer.ContentLength);
         WriteHead(response, head, selection, answer.ContentLength, cacheStatus);
-        if (head[HeaderNames.Age] is { Count: > 0 } age)
+        if (since >= TimeSpan.FromSeconds(1))
+            response.Headers.Age = AgeText(answer.Decision.FreshnessLifetime - answer.TimeToLive + since);
+        else if (head[HeaderNames.Age] is { Count: > 0 } age)
             response.Headers.Age = age; // on a miss the origin's own
         if (selection.Length == 0)
             return;

@@ -89,10 +89,9 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var order = new FetchOrder(cacheKey, settings,
             Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason == ReuseReason.Stale ? stored : null);
 
-        // A second round for those who find that the resource varies, and that the flight they were on is for others, or too old for them.
+        // A second round for those who find that the resource varies, and that the flight they were on is for others.
         for (var round = 0; round < 2; round++)
         {
-            var asked = core.Clock.Now;
             var key = CollapseKey.Of(cacheKey, head.HasCredentials, varyFields, head.Fields);
             if (core.Coalescer.IsUncacheable(key, core.Clock.Now))
                 break;
@@ -106,11 +105,6 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 if (leads)
                     core.Fetcher.Start(context, next, flight, order);
                 var answer = await flight.AnswerAsync(reader, context.RequestAborted);
-                if (!leads && answer.WasStaleAt(asked))
-                {
-                    core.Coalescer.Remove(flight);
-                    continue;
-                }
                 if (!leads && !MayShare(answer, head, settings.Policy))
                 {
                     if (!answer.IsShared)
@@ -144,11 +138,13 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 // A range of something that is not stored: the origin sends just that.
                 if (head.Range.Count > 0 && !answer.Decision.Store && answer.Head!.StatusCode == StatusCodes.Status200OK)
                     return false;
-                var miss = new Outcome(
-                    CacheResult.Miss, reason, answer.Decision.Store, answer.Decision.Reason, collapsed, answer.Decision.Store ? answer.TimeToLive : null);
+                // Who comes when the head has been here for a while gets something that is no longer new.
+                var since = collapsed && answer.Decision.Store ? core.Clock.Now - answer.Head!.ReceivedAt : TimeSpan.Zero;
+                var miss = new Outcome(CacheResult.Miss, reason, answer.Decision.Store, answer.Decision.Reason, collapsed,
+                    answer.Decision.Store ? answer.TimeToLive - since : null);
                 try
                 {
-                    await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, CacheStatusText.Of(miss, answer.Head!.StatusCode));
+                    await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, since, CacheStatusText.Of(miss, answer.Head!.StatusCode));
                 }
                 finally
                 {

@@ -17,7 +17,7 @@ public sealed class CoalescingTests
     public async Task Two_hundred_clients_that_come_before_the_head_make_one_request()
     {
         await using var origin = HoldingTheHead(r => Respond($"body {r.Number}"));
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         var clients = Enumerable.Range(0, 200).Select(_ => proxy.GetAsync("/cold")).ToArray();
         await proxy.WaitForWaitingAsync(200);
         _release.SetResult();
@@ -41,7 +41,7 @@ public sealed class CoalescingTests
             await _release.Task;
             await r.WriteAsync("5\r\n56789\r\n0\r\n\r\n");
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         using var leader = await WireClient.SendAsync(proxy.Address, "GET", "/");
         await leader.ReadUntilAsync("01234");
         using var late = await WireClient.SendAsync(proxy.Address, "GET", "/");
@@ -129,7 +129,7 @@ public sealed class CoalescingTests
     public async Task Leader_that_leaves_takes_nothing_along(bool withinTheBody)
     {
         await using var origin = withinTheBody ? HoldingTheBody() : HoldingTheHead(_ => Half + "56789");
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         using var leader = await WireClient.SendAsync(proxy.Address, "GET", "/");
         await _arrived.Task.InTimeAsync("the leader's fetch");
         using var follower = await WireClient.SendAsync(proxy.Address, "GET", "/");
@@ -152,7 +152,7 @@ public sealed class CoalescingTests
     public async Task Fetch_that_nobody_waits_for_is_finished_and_stored(bool withinTheBody)
     {
         await using var origin = withinTheBody ? HoldingTheBody() : HoldingTheHead(_ => Half + "56789");
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await LeaveAsync(proxy, withinTheBody);
         _release.SetResult();
         await proxy.WaitForFetchesAsync();
@@ -166,7 +166,7 @@ public sealed class CoalescingTests
     public async Task Client_that_comes_when_the_others_have_left_rides_along()
     {
         await using var origin = HoldingTheBody();
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await LeaveAsync(proxy, withinTheBody: true);
         proxy.Time.Advance(4 * Second);
         var late = proxy.GetAsync("/");
@@ -177,6 +177,38 @@ public sealed class CoalescingTests
         origin.Requests.Count.ShouldBe(1);
     }
 
+    [Fact]
+    public async Task Body_that_takes_long_to_come_is_no_younger_for_who_joins_late_and_nobody_joins_it_when_it_is_stale()
+    {
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            if (r.Number > 1)
+            {
+                await r.WriteAsync(Respond("new"));
+                return;
+            }
+            await r.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 10\r\nETag: \"a\"\r\nAge: 5\r\n\r\n01234");
+            await _release.Task;
+            await r.WriteAsync("56789");
+        });
+        await using var proxy = await RunningProxy.StartAsync(
+            origin.Address, options => options.Routes["origin"] = new RouteCacheOptions { MaxAge = TimeSpan.FromHours(1) }, cluster: RunningProxy.Patient);
+        var first = await proxy.Client.GetAsync("/", HttpCompletionOption.ResponseHeadersRead);
+        proxy.Time.Advance(54.9 * Second);
+        var inTime = await proxy.Client.GetAsync("/", HttpCompletionOption.ResponseHeadersRead);
+        inTime.Headers.Age.ShouldBe(59 * Second);
+        Field(inTime, "Cache-Status")!.ShouldContain("ttl=0");
+
+        proxy.Time.Advance(0.1 * Second); // 55 s here and 5 s elsewhere make a minute
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("new");
+        await Eventually.TrueAsync(() => proxy.Core.Store.Count == 1, "the new one is stored");
+        _release.SetResult();
+        (await Text(first)).ShouldBe("0123456789");
+        (await Text(inTime)).ShouldBe("0123456789");
+        await proxy.WaitForFetchesAsync();
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("new"); // and is not replaced by what is older
+    }
+
     [Theory]
     [InlineData("Cache-Control: no-store\r\n")]
     [InlineData("Cache-Control: private\r\n")]
@@ -184,7 +216,7 @@ public sealed class CoalescingTests
     public async Task Fetch_that_nobody_waits_for_and_that_is_not_stored_is_cancelled_at_once(string field)
     {
         await using var origin = HoldingTheBody(field);
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await LeaveAsync(proxy, withinTheBody: true);
         await _closed.Task.InTimeAsync("the end of the origin's connection");
         await proxy.WaitForFetchesAsync();
@@ -201,7 +233,7 @@ public sealed class CoalescingTests
             await r.WaitForCloseAsync();
             _closed.SetResult();
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await LeaveAsync(proxy, withinTheBody: false);
         _release.SetResult();
         await _closed.Task.InTimeAsync("the end of the origin's connection");
@@ -213,7 +245,7 @@ public sealed class CoalescingTests
     public async Task Fetch_that_nobody_waits_for_ends_after_its_time(bool withinTheBody)
     {
         await using var origin = withinTheBody ? HoldingTheBody() : HoldingTheHead(_ => "");
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await LeaveAsync(proxy, withinTheBody);
         proxy.Time.Advance(4.9 * Second);
         proxy.Core.Coalescer.Count.ShouldBe(1);
@@ -233,7 +265,7 @@ public sealed class CoalescingTests
             await r.WaitForCloseAsync();
             _closed.SetResult();
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.FinishBytes = 994);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.FinishBytes = 994, cluster: RunningProxy.Patient);
         await LeaveAsync(proxy, withinTheBody: true);
         await _closed.Task.InTimeAsync("the end of the origin's connection");
     }
@@ -250,7 +282,7 @@ public sealed class CoalescingTests
             await r.WaitForCloseAsync();
             _closed.SetResult();
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.MaxBodyBytes = 1000);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.MaxBodyBytes = 1000, cluster: RunningProxy.Patient);
         await LeaveAsync(proxy, withinTheBody: true);
         _release.SetResult();
         await _closed.Task.InTimeAsync("the end of the origin's connection");
@@ -266,7 +298,7 @@ public sealed class CoalescingTests
             for (var i = 0; i < 8; i++)
                 await r.WriteAsync(new string((char)('a' + i), 1 << 20));
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         using var slow = await WireClient.SendAsync(proxy.Address, "GET", "/");
         await proxy.WaitForWaitingAsync(1); // and reads nothing
         (await proxy.Client.GetByteArrayAsync("/").InTimeAsync("the fast reader's answer")).Length.ShouldBe(length);
@@ -280,7 +312,7 @@ public sealed class CoalescingTests
     public async Task Body_too_large_by_its_length_is_not_shared_and_nobody_queues_for_it()
     {
         await using var origin = HoldingTheHead(r => Respond(new string((char)('0' + r.Number), 1001)));
-        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.MaxBodyBytes = 1000);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.MaxBodyBytes = 1000, cluster: RunningProxy.Patient);
         var clients = Enumerable.Range(0, 3).Select(_ => proxy.GetAsync("/")).ToArray();
         await proxy.WaitForWaitingAsync(3);
         await _arrived.Task.InTimeAsync("the fetch");
@@ -302,7 +334,7 @@ public sealed class CoalescingTests
             await _release.Task;
             await r.WriteAsync($"3e8\r\n{new string('x', 1000)}\r\n0\r\n\r\n");
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.MaxBodyBytes = 1000);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.MaxBodyBytes = 1000, cluster: RunningProxy.Patient);
         var clients = Enumerable.Range(0, 3).Select(_ => proxy.GetAsync("/")).ToArray();
         await proxy.WaitForWaitingAsync(3);
         _release.SetResult();
@@ -402,7 +434,7 @@ public sealed class CoalescingTests
     {
         var control = "Cache-Control: no-store\r\n";
         await using var origin = ScriptedOrigin.Answering(r => Respond($"body {r.Number}", "200 OK", control));
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await proxy.GetAsync("/");
         control = "";
         proxy.Time.Advance(9 * Second);
@@ -417,7 +449,7 @@ public sealed class CoalescingTests
     public async Task Waiters_who_select_another_variant_get_their_own_in_one_more_fetch()
     {
         await using var origin = HoldingTheHead(r => Respond($"{r["Accept-Language"]}", "200 OK", "Vary: Accept-Language\r\n"));
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         var clients = new List<(string Language, Task<HttpResponseMessage> Answer)>();
         for (var i = 0; i < 20; i++)
         {
@@ -439,7 +471,7 @@ public sealed class CoalescingTests
     public async Task Nobody_gets_what_was_fetched_with_anothers_credentials(string fields)
     {
         await using var origin = HoldingTheHead(r => Respond($"for {r["Authorization"]}", "200 OK", fields));
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         string?[] users = ["alice", "bob", null, "carol", null];
         var clients = new List<Task<HttpResponseMessage>>();
         foreach (var user in users)
@@ -476,7 +508,7 @@ public sealed class CoalescingTests
     public async Task What_is_for_one_client_goes_to_no_waiter(string fields)
     {
         await using var origin = HoldingTheHead(r => Respond($"body {r.Number}", "200 OK", fields));
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         var clients = Enumerable.Range(0, 5).Select(_ => proxy.GetAsync("/")).ToArray();
         await proxy.WaitForWaitingAsync(5);
         _release.SetResult();
@@ -498,7 +530,7 @@ public sealed class CoalescingTests
                 ? Respond($"body {r.Number}", "200 OK", $"ETag: \"a\"\r\nCache-Control: {(isHeld ? "private" : "max-age=10")}\r\n")
                 : "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nCache-Control: private\r\n\r\n");
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await proxy.GetAsync("/");
         proxy.Time.Advance(11 * Second);
         isHeld = true;
@@ -546,7 +578,7 @@ public sealed class CoalescingTests
             }
             await r.WriteAsync(Respond("well again"));
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         var clients = Enumerable.Range(0, 50).Select(_ => proxy.GetAsync("/")).ToArray();
         await proxy.WaitForWaitingAsync(50);
         _release.SetResult();

@@ -340,7 +340,7 @@ public sealed class FaultTests
             await r.WaitForCloseAsync();
             closed.SetResult();
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await proxy.GetAsync("/");
         proxy.Time.Advance(11 * Second);
         (await Text(await proxy.GetAsync("/"))).ShouldBe("body");

@@ -106,7 +106,7 @@ public sealed class ProtocolTests
             await r.WaitForCloseAsync();
             closed.SetResult();
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         using var client = proxy.NewHttp2Client();
         var answer = await client.GetAsync("/", HttpCompletionOption.ResponseHeadersRead);
         answer.Dispose();

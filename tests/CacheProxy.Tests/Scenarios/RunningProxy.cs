@@ -48,6 +48,10 @@ internal sealed class RunningProxy : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
+    /// <summary>For tests in which only the proxy's own decision may end a fetch: the origin may be silent for longer than any test waits.</summary>
+    public static ClusterConfig Patient(ClusterConfig cluster) =>
+        cluster with { HttpRequest = cluster.HttpRequest! with { ActivityTimeout = TimeSpan.FromMinutes(10) } };
+
     public static async Task<RunningProxy> StartAsync(
         string origin,
         Action<CacheProxyOptions>? configure = null,

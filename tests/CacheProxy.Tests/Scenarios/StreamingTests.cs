@@ -34,7 +34,7 @@ public sealed class StreamingTests
             await r.WaitForCloseAsync();
             _closed.SetResult();
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         using var first = await WireClient.SendAsync(proxy.Address, "GET", "/events");
         for (var i = 1; i <= 2; i++)
         {
@@ -56,7 +56,7 @@ public sealed class StreamingTests
     {
         var live = new List<long>();
         await using var origin = await KestrelOrigin.StartAsync(context => WriteLargeAsync(context, live));
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await Warm(proxy);
         var before = GC.GetTotalMemory(forceFullCollection: true);
         using var response = await proxy.Client.GetAsync("/large", HttpCompletionOption.ResponseHeadersRead);
@@ -79,7 +79,7 @@ public sealed class StreamingTests
             context.Response.Headers.CacheControl = "no-store";
             await WriteLargeAsync(context, live);
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         await Warm(proxy);
         var before = GC.GetTotalMemory(forceFullCollection: true);
         var clients = Enumerable.Range(0, 2).Select(_ => proxy.Client.GetAsync("/large", HttpCompletionOption.ResponseHeadersRead)).ToArray();
@@ -100,7 +100,7 @@ public sealed class StreamingTests
             var hash = await HashAsync(context.Request.Body, live);
             await context.Response.WriteAsync(hash);
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         var before = GC.GetTotalMemory(forceFullCollection: true);
         using var content = new LargeContent();
         using var response = await proxy.Client.PostAsync("/upload", content);
@@ -123,7 +123,7 @@ public sealed class StreamingTests
                 Interlocked.Add(ref written, piece.Length);
             }
         });
-        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
         using (var stopped = await WireClient.SendAsync(proxy.Address, "GET", "/"))
         {
             await stopped.ReadUntilAsync("200 OK");
