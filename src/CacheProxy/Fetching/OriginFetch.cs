@@ -216,7 +216,7 @@ internal sealed class OriginFetch
     }
 
     private StoredResponse? StandIn() =>
-        _order.Stale is { } stale && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy) ? stale : null;
+        _order.Stale is { } stale && !_fetcher.Store.IsOvertaken(_flight.Slot, stale) && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy) ? stale : null;
 
     private void Publish(FlightAnswer answer, bool bytesFollow = false)
     {

@@ -39,9 +39,15 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             ForwardedFields.RemoveNamed(connection, request.Headers); // before anything is read of them
 
         // (2) What no cache answers.
-        var isGet = HttpMethods.IsGet(request.Method);
-        if (!isGet && !HttpMethods.IsHead(request.Method))
-            return PassAsync(context, uri, ForwardReason.Method);
+        var isGet = request.Method == HttpMethods.Get;
+        if (!isGet && request.Method != HttpMethods.Head)
+        {
+            // Methods are told apart by case (RFC 9110 section 9.1), but not by everything behind us: "head" would come back without its body.
+            return HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)
+                ? RefuseAsync(context, StatusCodes.Status400BadRequest)
+                : PassAsync(context, uri, ForwardReason.Method);
+        }
+
         var settings = core.Routes.For(context.GetReverseProxyFeature().Route);
         if (!settings.Enabled || HasBodyOrUpgrade(context))
             return PassAsync(context, uri, ForwardReason.Bypass);
@@ -185,8 +191,16 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             return; // refreshed meanwhile
         flight.RunInBackground();
         flight.Leave(reader);
-        if (leads)
+        if (!leads)
+            return;
+        try
+        {
             core.Fetcher.Start(context, next, flight, new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Head) ? stored : null, stored));
+        }
+        catch (Exception exception)
+        {
+            core.Fetcher.OnBroken(exception); // the stale answer is at hand all the same
+        }
     }
 
     /// <summary>Another's answer goes only to a request that could have it for itself: each who waits is asked about anew.</summary>

@@ -108,6 +108,9 @@ internal sealed class ResponseStore : IDisposable
         return true;
     }
 
+    /// <summary>Whether an invalidation came after the response's fetch began: found before it, it is not to be used after it.</summary>
+    public bool IsOvertaken(int slot, StoredResponse response) => _marks.Hides(slot, response.FillSequence);
+
     /// <summary>Removes everything under the key, and refuses fills that began before now.</summary>
     public void Invalidate(string key)
     {

@@ -305,6 +305,18 @@ public sealed class StoryTests
         (await Text(await proxy.GetAsync("/"))).ShouldBe(stored ? "body 1" : "body 2");
     }
 
+    [Theory]
+    [InlineData("get")]
+    [InlineData("head")]
+    public async Task Method_in_lower_case_is_refused(string method)
+    {
+        await using var origin = ScriptedOrigin.Answering(r => Respond($"{r.Method} {r.Number}"));
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await proxy.GetAsync("/");
+        var answer = await RawClient.AskAsync(proxy, $"{method} / HTTP/1.1\r\nHost: a\r\n\r\n");
+        answer.Status.ShouldBe(400);
+    }
+
     [Fact]
     public async Task Origin_that_fails_gives_nobody_a_page_that_was_not_for_them()
     {
