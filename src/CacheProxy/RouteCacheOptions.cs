@@ -9,7 +9,10 @@ public sealed class RouteCacheOptions
     /// <summary>What a key of a route's metadata begins with when it is a cache option.</summary>
     public const string MetadataPrefix = "Cache.";
 
-    /// <summary><c>false</c>: the route's requests all pass. Default <c>true</c>.</summary>
+    /// <summary>
+    /// <c>false</c>: the route's requests all pass. Default <c>true</c>; <c>false</c> for a route that YARP selects by request fields
+    /// (<c>Match:Headers</c>), since these are not part of the key: <c>true</c> there only if the origins name them in Vary.
+    /// </summary>
     public bool? Enabled { get; set; }
 
     /// <summary>The route's profile.</summary>

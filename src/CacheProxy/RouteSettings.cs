@@ -77,7 +77,9 @@ internal sealed class RouteSettingsResolver : IDisposable
         {
             options.Routes.TryGetValue(route.Config.RouteId, out var overrides);
             var metadata = OptionsReader.ReadMetadata("", route.Config.Metadata, []);
-            return _settings.GetValue(route, _ => RouteSettings.From(options, overrides, metadata));
+            // The key has the target URI alone. Two routes for one URI that fields tell apart would answer for each other.
+            var byFields = route.Config.Match?.Headers is { Count: > 0 } ? new RouteCacheOptions { Enabled = false } : null;
+            return _settings.GetValue(route, _ => RouteSettings.From(options, overrides, metadata, byFields));
         }
     }
 }

@@ -19,7 +19,6 @@ internal sealed class Flight : IDisposable
     private readonly CancellationTokenSource _cancellation = new();
     private readonly FlightLimits _limits;
     private ITimer? _deadline;
-    private long _published;
     private int _passengers;
     private bool _isBackground;
     private bool _ended;
@@ -55,7 +54,7 @@ internal sealed class Flight : IDisposable
     {
         lock (_lock)
         {
-            if (_cancellation.IsCancellationRequested || IsStale_NeedsLock() || Recording.TryJoin(leads) is not { } reader)
+            if (_cancellation.IsCancellationRequested || Recording.TryJoin(leads) is not { } reader)
                 return null;
             if (_passengers++ == 0)
                 _deadline?.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -120,13 +119,8 @@ internal sealed class Flight : IDisposable
     /// <param name="bytesFollow">Bytes are appended to the recording at once, and do the waking of the one who leads.</param>
     public void Publish(FlightAnswer answer, bool bytesFollow = false)
     {
-        lock (_lock)
-        {
-            if (_answer.Task.IsCompleted)
-                return;
-            _published = _limits.Time.GetTimestamp();
-            _answer.SetResult(answer); // continuations run elsewhere
-        }
+        if (!_answer.TrySetResult(answer))
+            return;
         GiveUpIfPointless(); // those who left before the head came could not know
         Recording.Announce(bytesFollow);
     }
@@ -144,11 +138,6 @@ internal sealed class Flight : IDisposable
             if (IsDeserted_NeedsLock() && !_isBackground)
                 GiveUp_NeedsLock();
     }
-
-    /// <summary>A body may take longer to come than its response is fresh.</summary>
-    private bool IsStale_NeedsLock() =>
-        _answer.Task is { IsCompletedSuccessfully: true, Result: { Kind: FlightAnswerKind.Recorded, Decision.Store: true } answer }
-        && _limits.Time.GetElapsedTime(_published) >= answer.TimeToLive;
 
     private bool IsDeserted_NeedsLock() => _passengers == 0 && !_ended;
 
@@ -214,6 +203,13 @@ internal sealed record FlightAnswer(FlightAnswerKind Kind)
     public string[] VaryFields { get; init; } = [];
 
     public string?[] VaryValues { get; init; } = [];
+
+    /// <summary>
+    /// Whether it was no longer fresh when somebody came to ask: a body may take longer to arrive than it may be reused (max-age), or may
+    /// not be reused at all without asking the origin (no-cache). Who came before the head waited for just this answer.
+    /// </summary>
+    public bool WasStaleAt(DateTimeOffset asked) =>
+        Decision.Store && Head is { } head && asked > head.ReceivedAt && asked - head.ReceivedAt >= TimeToLive;
 
     /// <summary>The response to answer from, for <see cref="FlightAnswerKind.Freshened"/> and <see cref="FlightAnswerKind.StaleOnError"/>.</summary>
     public StoredResponse? Stored { get; init; }

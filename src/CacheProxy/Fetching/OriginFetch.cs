@@ -152,7 +152,8 @@ internal sealed class OriginFetch
     {
         if (!shared)
             _flight.Recording.StopKeeping();
-        if (head.StatusCode >= 500)
+        // One client's fields can bring on a refusal (406, 403, 431): it is no word on what the others would get.
+        if (head.StatusCode >= 400 && !Statuses.IsNegative(head.StatusCode))
             return;
         // Nobody shall queue for what each must fetch for itself; and what was stored is no longer what the origin says.
         _fetcher.Coalescer.RememberUncacheable(_flight.Key, _responseTime);
@@ -232,9 +233,16 @@ internal sealed class OriginFetch
         IReadOnlyList<KeyValuePair<string, StringValues>>? trailers =
             _exchange.Trailers.Count > 0 ? [.. _exchange.Trailers.Where(field => !FieldValue.HasControls(field.Value))] : null;
         _flight.Recording.End(failed: !whole, trailers);
-        if (_storedHead is { } head && _flight.Recording.ToBody() is { } body && (head.ContentLength ?? body.Length) == body.Length
-            && MakeStored(Validation.StoredHead(head), body, trailers, _answer!.Decision) is { } stored)
-            _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime));
+        try
+        {
+            if (_storedHead is { } head && _flight.Recording.ToBody() is { } body && (head.ContentLength ?? body.Length) == body.Length
+                && MakeStored(Validation.StoredHead(head), body, trailers, _answer!.Decision) is { } stored)
+                _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime));
+        }
+        catch (Exception exception)
+        {
+            _fetcher.OnBroken(exception); // no memory, or a store that is closed: a flight that stayed behind would be boarded for ever
+        }
         // After storing: who finds no flight any more finds the stored response.
         _fetcher.Coalescer.Remove(_flight);
         _flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));

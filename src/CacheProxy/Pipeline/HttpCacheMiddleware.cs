@@ -69,7 +69,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 return RefuseAsync(context, StatusCodes.Status504GatewayTimeout);
             default:
                 var reason = ForwardReasonOf(decision.Reason, resource, stored);
-                return isGet
+                // A request's own no-store says nothing of the resource: nobody is to wait for its answer, or to learn from it.
+                return isGet && !(settings.Policy.HonorRequestDirectives && head.CacheControl.NoStore)
                     ? FetchAsync(context, uri, settings, resource, stored, decision, reason)
                     : PassAsync(context, uri, reason);
         }
@@ -88,9 +89,10 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var order = new FetchOrder(cacheKey, settings,
             Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason == ReuseReason.Stale ? stored : null);
 
-        // A second round for those who find that the resource varies, and that the flight they were on is for others.
+        // A second round for those who find that the resource varies, and that the flight they were on is for others, or too old for them.
         for (var round = 0; round < 2; round++)
         {
+            var asked = core.Clock.Now;
             var key = CollapseKey.Of(cacheKey, head.HasCredentials, varyFields, head.Fields);
             if (core.Coalescer.IsUncacheable(key, core.Clock.Now))
                 break;
@@ -104,6 +106,11 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 if (leads)
                     core.Fetcher.Start(context, next, flight, order);
                 var answer = await flight.AnswerAsync(reader, context.RequestAborted);
+                if (!leads && answer.WasStaleAt(asked))
+                {
+                    core.Coalescer.Remove(flight);
+                    continue;
+                }
                 if (!leads && !MayShare(answer, head, settings.Policy))
                 {
                     if (!answer.IsShared)

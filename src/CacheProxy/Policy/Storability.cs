@@ -137,7 +137,6 @@ internal enum StoreReason
     /// <summary>Neither fresh nor of use when stale.</summary>
     Expired,
     TooLarge,
-    Fenced,
     Incomplete,
 }
 

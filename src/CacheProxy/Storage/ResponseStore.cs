@@ -75,7 +75,9 @@ internal sealed class ResponseStore : IDisposable
     /// <param name="key">The cache key.</param>
     /// <param name="response">A whole response.</param>
     /// <param name="retention">How long it is worth keeping; nothing is stored when it is not positive.</param>
-    /// <returns>Whether it is stored: not when an invalidation or a newer response has overtaken it, or it is larger than the budget.</returns>
+    /// <returns>
+    /// Whether it is stored: not when it has been overtaken by an invalidation or by a later response in its place, or is larger than the budget.
+    /// </returns>
     public bool Store(string key, StoredResponse response, TimeSpan retention)
     {
         if (retention <= TimeSpan.Zero)
@@ -87,7 +89,7 @@ internal sealed class ResponseStore : IDisposable
             if (_marks.Hides(slot, response.FillSequence))
                 return false;
             var replaced = _cache.Get(key) as CachedResource;
-            if (IsOutrun(response, replaced))
+            if (replaced is not null && HasLater(replaced, response))
                 return false;
             var expires = Later(_clock.Now + retention, replaced?.Expires);
             var resource = new CachedResource(key, Merge(response, replaced), expires);
@@ -149,13 +151,13 @@ internal sealed class ResponseStore : IDisposable
                 break; // the oldest go
             merged.Add(variant);
         }
-        return [.. merged];
+        return [.. merged.OrderByDescending(static variant => variant.ResponseTime)];
     }
 
-    /// <summary>A body that took long to come does not replace what was received meanwhile.</summary>
-    private static bool IsOutrun(StoredResponse response, CachedResource? replaced)
+    /// <summary>Whether the origin has given another in its place since: a slow body is whole long after its head came.</summary>
+    private static bool HasLater(CachedResource resource, StoredResponse response)
     {
-        foreach (var variant in replaced?.Variants ?? [])
+        foreach (var variant in resource.Variants)
             if (variant.ResponseTime > response.ResponseTime && SameVariant(variant, response))
                 return true;
         return false;

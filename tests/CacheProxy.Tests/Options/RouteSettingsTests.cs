@@ -45,6 +45,22 @@ public class RouteSettingsTests
         settings.Enabled.ShouldBeFalse();
     }
 
+    [Theory]
+    [InlineData(null, false)]
+    [InlineData("true", true)]
+    public void Route_that_is_selected_by_fields_is_cached_only_when_it_says_so(string? enabled, bool cached)
+    {
+        using var resolver = new RouteSettingsResolver(new Monitor(new CacheProxyOptions()));
+        var config = new RouteConfig
+        {
+            RouteId = "r",
+            ClusterId = "c",
+            Match = new RouteMatch { Path = "{**rest}", Headers = [new RouteHeader { Name = "X-Tenant", Values = ["a"] }] },
+            Metadata = enabled is null ? null : new Dictionary<string, string> { ["Cache.Enabled"] = enabled },
+        };
+        resolver.For(new RouteModel(config, null, HttpTransformer.Default)).Enabled.ShouldBe(cached);
+    }
+
     [Fact]
     public void Changed_options_count_for_routes_that_stay()
     {

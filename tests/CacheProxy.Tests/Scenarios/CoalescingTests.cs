@@ -57,6 +57,72 @@ public sealed class CoalescingTests
         origin.Requests.Count.ShouldBe(1);
     }
 
+    [Fact]
+    public async Task Clients_no_store_keeps_nothing_from_the_others()
+    {
+        await using var origin = ScriptedOrigin.Answering(r => Respond($"body {r.Number}"));
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, o => o.Routes["origin"] = new() { HonorRequestDirectives = true });
+        (await Text(await proxy.GetAsync("/", "Cache-Control: no-store"))).ShouldBe("body 1");
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("body 2");
+        await proxy.WaitForFetchesAsync();
+        Field(await proxy.GetAsync("/"), "Cache-Status")!.ShouldContain("hit");
+    }
+
+    [Fact]
+    public async Task Refusal_that_one_client_brings_on_keeps_nothing_from_the_others()
+    {
+        await using var origin = ScriptedOrigin.Answering(r =>
+            r["Accept"] == "x/y" ? "HTTP/1.1 406 Not Acceptable\r\nContent-Length: 0\r\n\r\n" : Respond($"body {r.Number}"));
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        (await proxy.GetAsync("/", "Accept: x/y")).StatusCode.ShouldBe(HttpStatusCode.NotAcceptable);
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("body 2");
+        await proxy.WaitForFetchesAsync();
+        Field(await proxy.GetAsync("/"), "Cache-Status")!.ShouldContain("hit");
+    }
+
+    [Theory]
+    [InlineData("no-cache")]
+    [InlineData("max-age=1")]
+    public async Task Client_that_comes_when_a_body_under_way_is_no_longer_fresh_begins_anew(string cacheControl)
+    {
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            await r.WriteAsync($"HTTP/1.1 200 OK\r\nCache-Control: {cacheControl}\r\nETag: \"{r.Number}\"\r\nContent-Length: 8\r\n\r\nv{r.Number}..");
+            if (r.Number == 1)
+                await _release.Task;
+            await r.WriteAsync("done");
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        using var leader = await WireClient.SendAsync(proxy.Address, "GET", "/");
+        await leader.ReadUntilAsync("v1..");
+        proxy.Time.Advance(2 * Second);
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("v2..done");
+        _release.SetResult();
+        (await leader.ReadToEndAsync()).Content.ShouldBe("v1..done");
+        origin.Requests.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Response_that_is_whole_later_does_not_replace_one_that_the_origin_gave_later()
+    {
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            await r.WriteAsync($"HTTP/1.1 200 OK\r\nCache-Control: public, max-age=50\r\nContent-Length: 8\r\n\r\nv{r.Number}..");
+            if (r.Number == 1)
+                await _release.Task;
+            await r.WriteAsync("done");
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        using var slow = await WireClient.SendAsync(proxy.Address, "GET", "/", "Cookie: a=b\r\n"); // does not wait with those without
+        await slow.ReadUntilAsync("v1..");
+        proxy.Time.Advance(Second);
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("v2..done");
+        _release.SetResult();
+        (await slow.ReadToEndAsync()).Content.ShouldBe("v1..done");
+        await proxy.WaitForFetchesAsync();
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("v2..done");
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
