@@ -207,6 +207,7 @@ public sealed class CoalescingTests
         (await Text(inTime)).ShouldBe("0123456789");
         await proxy.WaitForFetchesAsync();
         (await Text(await proxy.GetAsync("/"))).ShouldBe("new"); // and is not replaced by what is older
+        origin.Requests.Count.ShouldBe(2);
     }
 
     [Theory]

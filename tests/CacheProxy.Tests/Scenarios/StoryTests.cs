@@ -302,6 +302,7 @@ public sealed class StoryTests
         await using var origin = ScriptedOrigin.Answering(r => Respond($"body {r.Number}", "200 OK", $"Cache-Control: {cacheControl}\r\n"));
         await using var proxy = await RunningProxy.StartAsync(origin.Address);
         await proxy.GetAsync("/", field);
+        await proxy.WaitForFetchesAsync(); // an anonymous client does not board the fetch
         (await Text(await proxy.GetAsync("/"))).ShouldBe(stored ? "body 1" : "body 2");
     }
 
