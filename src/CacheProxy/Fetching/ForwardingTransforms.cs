@@ -4,9 +4,9 @@ using CacheProxy.Http;
 using CacheProxy.Keys;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
-using HeaderNames = Microsoft.Net.Http.Headers.HeaderNames;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
+using HeaderNames = Microsoft.Net.Http.Headers.HeaderNames;
 
 namespace CacheProxy.Fetching;
 

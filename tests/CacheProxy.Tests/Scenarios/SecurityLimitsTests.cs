@@ -1,5 +1,5 @@
-using CacheProxy.Storage;
 using CacheProxy.Pipeline;
+using CacheProxy.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using static CacheProxy.Tests.Scenarios.RawClient;
 
