@@ -52,7 +52,7 @@ internal static class ProblemResponse
             return Task.CompletedTask;
         response.ContentType = ContentType;
         response.ContentLength = body.Length;
-        return HttpMethods.IsHead(response.HttpContext.Request.Method)
+        return response.HttpContext.Request.Method == HttpMethods.Head // as the server tells them apart: by case
             ? Task.CompletedTask
             : response.Body.WriteAsync(body, response.HttpContext.RequestAborted).AsTask();
     }
