@@ -107,7 +107,11 @@ internal sealed class OriginFetch
     }
 
     /// <summary>The response turned out broken: readers are cut off at once, whatever the pipeline still does.</summary>
-    public void Abort() => _flight.Recording.End(failed: true, trailers: null);
+    public void Abort()
+    {
+        _flight.Recording.End(failed: true, trailers: null);
+        _flight.Recording.Wake();
+    }
 
     private FetchResult ResultOf(bool whole) =>
         _answer is { Kind: FlightAnswerKind.Freshened } ? FetchResult.NotModified
@@ -243,8 +247,9 @@ internal sealed class OriginFetch
         {
             _fetcher.OnBroken(exception); // no memory, or a store that is closed: a flight that stayed behind would be boarded for ever
         }
-        // After storing: who finds no flight any more finds the stored response.
+        // After storing: who finds no flight any more finds the stored response, and so does a client that has its last byte.
         _fetcher.Coalescer.Remove(_flight);
+        _flight.Recording.Wake();
         _flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
         _flight.Dispose();
     }

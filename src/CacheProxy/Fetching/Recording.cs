@@ -106,17 +106,19 @@ internal sealed class Recording(RecordingLimits limits)
             if (_first is not null && (_length + bytes.Length > limits.MaxBodyBytes || !Reserve_NeedsLock(bytes.Length)))
                 StopKeeping_NeedsLock();
             CopyIn_NeedsLock(bytes.Span);
-            waiting = TakeWaiting_NeedsLock();
+            // The last of the announced bytes wait for the end, which follows at once: when a client has them all, the response is stored.
+            waiting = _length == _expected ? default : TakeWaiting_NeedsLock();
             isCrowded = _first is null && HasLaggard_NeedsLock();
         }
         waiting.Wake();
         return isCrowded ? WaitForRoomAsync(cancellation) : default;
     }
 
-    /// <summary>Ends the recording: whole, with the trailers there were, or failed.</summary>
+    /// <summary>
+    /// Ends the recording: whole, with the trailers there were, or failed. Those who wait hear of it by <see cref="Wake"/>.
+    /// </summary>
     public void End(bool failed, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers)
     {
-        Waiting waiting;
         lock (_lock)
         {
             if (_ended)
@@ -125,8 +127,15 @@ internal sealed class Recording(RecordingLimits limits)
             _failed = failed;
             Trailers = trailers;
             Release_NeedsLock();
-            waiting = TakeWaiting_NeedsLock();
         }
+    }
+
+    /// <summary>Wakes those who wait.</summary>
+    public void Wake()
+    {
+        Waiting waiting;
+        lock (_lock)
+            waiting = TakeWaiting_NeedsLock();
         waiting.Wake();
     }
 

@@ -21,6 +21,7 @@ public sealed class RecordingTests
         var middle = recording.TryJoin()!;
         await recording.AppendAsync(Bytes(1000, 5000), default);
         recording.End(failed: false, null);
+        recording.Wake();
         var late = recording.TryJoin()!;
         foreach (var reader in new[] { early, middle, late })
         {
@@ -42,6 +43,7 @@ public sealed class RecordingTests
         var end = reader.ReadAsync(default).AsTask();
         end.IsCompleted.ShouldBeFalse();
         recording.End(failed: true, null);
+        recording.Wake();
         (await end.InTimeAsync("the end")).Length.ShouldBe(0);
         reader.EndedWhole.ShouldBeFalse();
         recording.ToBody().ShouldBeNull();
@@ -80,6 +82,7 @@ public sealed class RecordingTests
             recording.AppendAsync(one, default).AsTask().IsCompletedSuccessfully.ShouldBeTrue();
         (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(300_000);
         recording.End(failed: false, null);
+        recording.Wake();
         recording.ToBody()!.Length.ShouldBe(100_000);
     }
 
@@ -94,6 +97,7 @@ public sealed class RecordingTests
         recording.IsKept.ShouldBeFalse();
         recording.TryJoin().ShouldBeNull();
         recording.End(failed: false, null);
+        recording.Wake();
         recording.ToBody().ShouldBeNull();
         (await ReadAllAsync(reader)).ShouldBe(Bytes(0, 1001));
         reader.EndedWhole.ShouldBeTrue();
@@ -116,8 +120,11 @@ public sealed class RecordingTests
         _budget.TryReserve(Window).ShouldBeTrue(); // what the second one held is free again
         _budget.Release(Window);
         first.End(failed: true, null);
+        first.Wake();
         second.End(failed: false, null);
+        second.Wake();
         second.End(failed: false, null);
+        second.Wake();
         (await ReadAllAsync(reader)).Length.ShouldBe(1);
         reader.EndedWhole.ShouldBeTrue();
         BudgetIsFull();
@@ -143,6 +150,7 @@ public sealed class RecordingTests
         _time.Advance(1000 * Second);
         _time.PendingTimers.ShouldBe(0);
         recording.End(failed: false, null);
+        recording.Wake();
         (await ReadAllAsync(reader)).Length.ShouldBe(written);
         await waiting.InTimeAsync("room");
         reader.EndedWhole.ShouldBeTrue();
@@ -179,6 +187,7 @@ public sealed class RecordingTests
             (await fast.ReadAsync(default)).Length.ShouldBe(Piece);
         }
         recording.End(failed: false, null);
+        recording.Wake();
         (await ReadAllAsync(fast)).Length.ShouldBe(0);
         fast.Position.ShouldBe(total);
         fast.EndedWhole.ShouldBeTrue();
@@ -247,6 +256,7 @@ public sealed class RecordingTests
         await TakeAsync(reader);
         var read = reader.ReadAsync(default).AsTask();
         recording.End(failed: true, null);
+        recording.Wake();
         (await read.InTimeAsync("the end")).Length.ShouldBe(0);
         reader.EndedWhole.ShouldBeFalse();
     }
@@ -274,6 +284,7 @@ public sealed class RecordingTests
                 position += size;
             }
             recording.End(failed: false, null);
+            recording.Wake();
         }).InTimeAsync("the writer's end");
         foreach (var reader in readers)
             (await reader.InTimeAsync("a reader's end")).AsSpan().SequenceEqual(Bytes(0, total)).ShouldBeTrue();
