@@ -9,7 +9,7 @@ namespace CacheProxy.Admin;
 /// <summary>
 /// Watches over the admin listener. With a key, everything but health needs it. Without one the listener is on loopback, where still every
 /// local user and every page in the operator's browser can reach it: so a Host that is not this computer is refused (DNS rebinding), as is
-/// a request from another site, and nothing that changes anything is answered (security.md 28). Errors are problem documents; nothing
+/// a request from another site, and nothing that changes anything is answered. Errors are problem documents; nothing
 /// that leaves here is stored.
 /// </summary>
 internal sealed class AdminGuard(string? key)

@@ -2,7 +2,7 @@ using static CacheProxy.Tests.Scenarios.RawClient;
 
 namespace CacheProxy.Tests.Scenarios;
 
-/// <summary>security.md 3, 13: fields that change what origins answer, and fields that Connection names.</summary>
+/// <summary>Fields that change what origins answer, and fields that Connection names.</summary>
 public sealed class SecurityFieldsTests
 {
     /// <summary>Names by which origins and their frameworks are known to take another host, path, scheme, method or client than the request's.</summary>

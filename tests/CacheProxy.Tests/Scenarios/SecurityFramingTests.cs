@@ -2,7 +2,7 @@ using static CacheProxy.Tests.Scenarios.RawClient;
 
 namespace CacheProxy.Tests.Scenarios;
 
-/// <summary>security.md 4, 14, 16: where a client's request ends, and that nothing in it becomes another.</summary>
+/// <summary>Where a client's request ends, and that nothing in it becomes another.</summary>
 public sealed class SecurityFramingTests
 {
     private const string Smuggled = "GET /smuggled HTTP/1.1\r\nHost: site.example\r\n\r\n";

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace CacheProxy.Tests.Scenarios;
 
-/// <summary>security.md 1, 2, 8, 13, 16 for clients of HTTP/2, whose requests become HTTP/1.1 on the other side.</summary>
+/// <summary>For clients of HTTP/2, whose requests become HTTP/1.1 on the other side.</summary>
 public sealed class SecurityHttp2Tests
 {
     [Theory]

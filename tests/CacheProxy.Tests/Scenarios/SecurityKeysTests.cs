@@ -2,7 +2,7 @@ using static CacheProxy.Tests.Scenarios.RawClient;
 
 namespace CacheProxy.Tests.Scenarios;
 
-/// <summary>security.md 1, 2: what makes the key is what the origin receives, byte for byte; one reading of the request line.</summary>
+/// <summary>What makes the key is what the origin receives, byte for byte; one reading of the request line.</summary>
 public sealed class SecurityKeysTests
 {
     private static readonly string[] Targets =

@@ -5,7 +5,7 @@ using static CacheProxy.Tests.Scenarios.RawClient;
 
 namespace CacheProxy.Tests.Scenarios;
 
-/// <summary>security.md 5, 10, 23, 24: floods, huge numbers and ranges cost no more than they may.</summary>
+/// <summary>Floods, huge numbers and ranges cost no more than they may.</summary>
 public sealed class SecurityLimitsTests
 {
     private const long Budget = 1 << 20;

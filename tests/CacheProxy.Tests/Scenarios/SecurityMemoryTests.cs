@@ -2,7 +2,7 @@ using static CacheProxy.Tests.Scenarios.RawClient;
 
 namespace CacheProxy.Tests.Scenarios;
 
-/// <summary>security.md 23, measured: it runs alone, because the process has one heap.</summary>
+/// <summary>Measured: it runs alone, because the process has one heap.</summary>
 [Collection(nameof(SecurityMemoryTests))]
 [CollectionDefinition(nameof(SecurityMemoryTests), DisableParallelization = true)]
 public sealed class SecurityMemoryTests

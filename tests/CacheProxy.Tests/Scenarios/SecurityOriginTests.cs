@@ -2,7 +2,7 @@ using static CacheProxy.Tests.Scenarios.RawClient;
 
 namespace CacheProxy.Tests.Scenarios;
 
-/// <summary>security.md 15, 17, 18: what an origin's broken framing and dying connections come to.</summary>
+/// <summary>What an origin's broken framing and dying connections come to.</summary>
 public sealed class SecurityOriginTests
 {
     [Theory]

@@ -2,7 +2,7 @@ using static CacheProxy.Tests.Scenarios.RawClient;
 
 namespace CacheProxy.Tests.Scenarios;
 
-/// <summary>security.md 6 to 12, 20: what may be stored, and who may get it.</summary>
+/// <summary>What may be stored, and who may get it.</summary>
 public sealed class SecuritySharingTests
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
