@@ -3,7 +3,7 @@ namespace CacheProxy.Storage;
 /// <summary>All variants stored under one key: the value that the memory cache holds. Immutable but for what eviction notes on it.</summary>
 internal sealed class CachedResource(string key, StoredResponse[] variants, DateTimeOffset expires)
 {
-    // Measured: a MemoryCache entry, its expiration callback, this object and the dictionary's node.
+    // Estimated: a MemoryCache entry, its expiration callback, this object and the dictionary's node.
     private const int Overhead = 560;
 
     public string Key => key;
