@@ -1,3 +1,4 @@
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Fetching;
 using CacheProxy.Pipeline;
@@ -20,6 +21,7 @@ public static class CacheProxyExtensions
         services.AddCacheProxyConfiguration();
         services.AddMetrics();
         services.TryAddSingleton<CacheMetrics>();
+        services.TryAddSingleton<CoherenceNode>();
         services.TryAddSingleton<CacheCore>();
         services.AddSingleton<ITransformProvider, ForwardingTransforms>();
         return services;
