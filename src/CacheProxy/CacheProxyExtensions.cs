@@ -1,3 +1,4 @@
+using CacheProxy.Admin;
 using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Fetching;
@@ -23,6 +24,7 @@ public static class CacheProxyExtensions
         services.TryAddSingleton<CacheMetrics>();
         services.TryAddSingleton<CoherenceNode>();
         services.TryAddSingleton<CacheCore>();
+        services.TryAddSingleton(provider => new PurgeEndpoint(provider.GetRequiredService<CacheCore>().Invalidator));
         services.AddSingleton<ITransformProvider, ForwardingTransforms>();
         return services;
     }

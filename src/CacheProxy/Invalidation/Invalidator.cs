@@ -18,6 +18,8 @@ internal sealed class Invalidator
     private readonly CoherenceNode _node;
     private readonly ResponseStore _store;
     private readonly CacheMetrics _metrics;
+    private readonly Lock _sweeping = new();
+    private int _sweepWanted;
 
     public Invalidator(CoherenceNode node, ResponseStore store, CacheMetrics metrics)
     {
@@ -51,13 +53,61 @@ internal sealed class Invalidator
         }
     }
 
-    /// <summary>What is named by its key goes at once.</summary>
+    /// <summary>What an operator orders: applied here when this returns, elsewhere as the receipt says.</summary>
+    public ValueTask<InvalidationReceipt> PurgeAsync(PurgeOrder order, TimeSpan wait, CancellationToken cancellation)
+    {
+        _metrics.Invalidated(order.Kind);
+        return _node.InvalidateAsync(order.Invalidation, wait, cancellation);
+    }
+
+    /// <summary>The stored responses in this node's memory that the invalidation means, and the bytes they take.</summary>
+    public (long Responses, long Bytes) Count(Coherence.Invalidation invalidation)
+    {
+        var marks = new Marks();
+        marks.Set(invalidation, long.MaxValue);
+        var (responses, bytes) = (0L, 0L);
+        foreach (var resource in _store.All)
+        {
+            foreach (var stored in resource.Variants)
+            {
+                if (marks.Find(resource.Key, stored.Fence.Tags, fill: 0) == MarkStrength.None)
+                    continue;
+                responses++;
+                bytes += stored.Size;
+            }
+        }
+        return (responses, bytes);
+    }
+
+    /// <summary>What is named by its key goes at once; for all else the store is gone through.</summary>
     private void Release(Coherence.Invalidation invalidation)
     {
         if (invalidation.Strength != MarkStrength.Hard)
             return;
+        var ownKeys = 0;
         foreach (var tag in invalidation.Tags)
-            if (tag.StartsWith(Tag.Key(""), StringComparison.Ordinal))
-                _store.Remove(tag[Tag.Key("").Length..]);
+        {
+            if (!tag.StartsWith(Tag.Key(""), StringComparison.Ordinal))
+                continue;
+            _store.Remove(tag[Tag.Key("").Length..]);
+            ownKeys++;
+        }
+        if (ownKeys == invalidation.Tags.Count && invalidation.Ban is null)
+            return;
+        if (Interlocked.Exchange(ref _sweepWanted, 1) == 0)
+            ThreadPool.UnsafeQueueUserWorkItem(static invalidator => invalidator.Sweep(), this, preferLocal: false);
+    }
+
+    /// <summary>Gives back the memory of what is hidden for good. One at a time; an invalidation while it runs makes for another.</summary>
+    private void Sweep()
+    {
+        lock (_sweeping)
+        {
+            Volatile.Write(ref _sweepWanted, 0);
+            foreach (var resource in _store.All)
+                foreach (var stored in resource.Variants)
+                    if (stored.Fence.Check(_node) == MarkStrength.Hard)
+                        _store.Remove(resource.Key, stored);
+        }
     }
 }

@@ -240,6 +240,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     private static ForwardReason ForwardReasonOf(ReuseReason reason, CachedResource? resource, StoredResponse? stored) => reason switch
     {
         ReuseReason.Request => ForwardReason.Request,
+        ReuseReason.Miss when stored is not null => ForwardReason.UriMiss, // it is as good as gone
         _ when resource is null => ForwardReason.UriMiss,
         _ when stored is null => ForwardReason.VaryMiss,
         _ => ForwardReason.Stale,
