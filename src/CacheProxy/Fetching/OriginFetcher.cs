@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using CacheProxy.Diagnostics;
+using CacheProxy.Pipeline;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -10,6 +11,7 @@ namespace CacheProxy.Fetching;
 internal sealed class OriginFetcher(
     ResponseStore store,
     Coalescer coalescer,
+    DeliveryBudget deliveries,
     CacheClock clock,
     TimeProvider time,
     string[] credentialFields,
@@ -25,6 +27,8 @@ internal sealed class OriginFetcher(
     public ResponseStore Store => store;
 
     public Coalescer Coalescer => coalescer;
+
+    public DeliveryBudget Deliveries => deliveries;
 
     public CacheClock Clock => clock;
 

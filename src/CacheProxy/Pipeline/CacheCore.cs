@@ -35,7 +35,8 @@ internal sealed class CacheCore : IDisposable
         Store = new ResponseStore(value.MemoryBudgetBytes, value.MaxVariants, Marks, Clock);
         Coalescer = new Coalescer(Marks, value.UncacheableMemory);
         CredentialFields = value.CredentialFields.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        Fetcher = new OriginFetcher(Store, Coalescer, Clock, time, CredentialFields,
+        Deliveries = new DeliveryBudget(value.MemoryBudgetBytes / 2, metrics, services.GetRequiredService<ILogger<DeliveryBudget>>());
+        Fetcher = new OriginFetcher(Store, Coalescer, Deliveries, Clock, time, CredentialFields,
             metrics, services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
         Passing = new Passing(Store, metrics);
@@ -52,6 +53,8 @@ internal sealed class CacheCore : IDisposable
     public ResponseStore Store { get; }
 
     public Coalescer Coalescer { get; }
+
+    public DeliveryBudget Deliveries { get; }
 
     public OriginFetcher Fetcher { get; }
 
