@@ -37,7 +37,7 @@ public sealed class SlowClientTests : IAsyncDisposable
         for (var i = 24; i < 32; i++)
             await ReadAsync(proxy, $"/{i}"); // evicts what the last of them read
 
-        proxy.Core.Deliveries.HeldBytes.ShouldBe(Budget / 2);
+        await WaitForHeldAsync(proxy, Budget / 2);
         await proxy.WaitForWaitingAsync(Budget / 2 / BodyLength);
         (GC.GetTotalMemory(forceFullCollection: true) - before).ShouldBeLessThan(Budget + (Budget / 2) + (8 * MiB)); // of 48 MiB that they asked for
         metrics.Scrape().ShouldContain($"cacheproxy_deliveries_cut_total {24 - (Budget / 2 / BodyLength)}\n");
@@ -57,7 +57,7 @@ public sealed class SlowClientTests : IAsyncDisposable
         proxy.Core.Deliveries.HeldBytes.ShouldBe(0);
 
         (await proxy.SendAsync(HttpMethod.Delete, "/")).Dispose();
-        proxy.Core.Deliveries.HeldBytes.ShouldBe(BodyLength);
+        await WaitForHeldAsync(proxy, BodyLength);
         foreach (var client in _clients)
             (await client.ReadToEndAsync()).Text.Length.ShouldBeGreaterThan(BodyLength);
         await proxy.WaitForWaitingAsync(0);
@@ -85,7 +85,7 @@ public sealed class SlowClientTests : IAsyncDisposable
         proxy.Core.Store.Count.ShouldBe(1);
         proxy.Core.Deliveries.HeldBytes.ShouldBe(0);
         (await proxy.SendAsync(HttpMethod.Delete, "/")).Dispose();
-        proxy.Core.Deliveries.HeldBytes.ShouldBe(BodyLength);
+        await WaitForHeldAsync(proxy, BodyLength);
     }
 
     public ValueTask DisposeAsync()
@@ -116,6 +116,9 @@ public sealed class SlowClientTests : IAsyncDisposable
         for (var i = 0; i < BodyLength / piece.Length; i++)
             await context.Response.BodyWriter.WriteAsync(piece);
     }
+
+    private static Task WaitForHeldAsync(RunningProxy proxy, long bytes) =>
+        Eventually.TrueAsync(() => proxy.Core.Deliveries.HeldBytes == bytes, $"{bytes} bytes are held");
 
     private static async Task ReadAsync(RunningProxy proxy, string target)
     {
