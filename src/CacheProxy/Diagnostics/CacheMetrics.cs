@@ -20,7 +20,7 @@ internal sealed class CacheMetrics : IDisposable
     private static readonly string[] FetchResultNames = Names<FetchResult>();
 
     private readonly Meter _meter;
-    private readonly OutcomeCounters _outcomes = new();
+    private readonly OutcomeCounters _outcomes = new(Environment.ProcessorCount);
     private readonly long[] _storeReasons = new long[StoreReasonNames.Length];
     private readonly Histogram<double> _fetchDuration;
     private readonly Counter<long> _invalidations;
