@@ -258,6 +258,7 @@ internal sealed class OriginFetch
         _flight.Recording.Wake();
         _flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
         _flight.Dispose();
+        _fetcher.Deliveries.Enforce(); // the budget of recordings no longer counts it
     }
 
     private StoredResponse? MakeStored(

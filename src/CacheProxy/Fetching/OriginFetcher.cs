@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
+using CacheProxy.Pipeline;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -12,6 +13,7 @@ internal sealed class OriginFetcher(
     ResponseStore store,
     CoherenceNode node,
     Coalescer coalescer,
+    DeliveryBudget deliveries,
     CacheClock clock,
     TimeProvider time,
     string[] credentialFields,
@@ -29,6 +31,8 @@ internal sealed class OriginFetcher(
     public CoherenceNode Node => node;
 
     public Coalescer Coalescer => coalescer;
+
+    public DeliveryBudget Deliveries => deliveries;
 
     public CacheClock Clock => clock;
 

@@ -47,6 +47,15 @@ internal sealed class Recording(RecordingLimits limits)
         get { lock (_lock) return _length; }
     }
 
+    /// <summary>Bytes that readers keep in memory after the end, when neither the budget of recordings nor the store counts them.</summary>
+    public long HeldBytes
+    {
+        get { lock (_lock) return _ended && _first is not null && Body is not { IsStored: true } ? _length : 0; }
+    }
+
+    /// <summary>What <see cref="ToBody"/> made of it.</summary>
+    public Storage.Body? Body { get; private set; }
+
     /// <summary>The trailer section, known when the recording has ended; <c>null</c> when there is none.</summary>
     public IReadOnlyList<KeyValuePair<string, StringValues>>? Trailers { get; private set; }
 
@@ -157,7 +166,7 @@ internal sealed class Recording(RecordingLimits limits)
                 var exact = segment.Filled == segment.Bytes.Length ? segment.Bytes : segment.Bytes.AsSpan(0, segment.Filled).ToArray();
                 segments.Add(exact);
             }
-            return new Storage.Body([.. segments], _length);
+            return Body = new Storage.Body([.. segments], _length);
         }
     }
 

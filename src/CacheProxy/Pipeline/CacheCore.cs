@@ -37,7 +37,8 @@ internal sealed class CacheCore : IDisposable
         Store = new ResponseStore(value.MemoryBudgetBytes, value.MaxVariants, node, Clock);
         Coalescer = new Coalescer(node, value.UncacheableMemory);
         CredentialFields = value.CredentialFields.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        Fetcher = new OriginFetcher(Store, node, Coalescer, Clock, time, CredentialFields,
+        Deliveries = new DeliveryBudget(value.MemoryBudgetBytes / 2, metrics, services.GetRequiredService<ILogger<DeliveryBudget>>());
+        Fetcher = new OriginFetcher(Store, node, Coalescer, Deliveries, Clock, time, CredentialFields,
             metrics, services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
         Invalidator = new Invalidator(node, Store, metrics);
@@ -58,6 +59,8 @@ internal sealed class CacheCore : IDisposable
     public ResponseStore Store { get; }
 
     public Coalescer Coalescer { get; }
+
+    public DeliveryBudget Deliveries { get; }
 
     public OriginFetcher Fetcher { get; }
 

@@ -151,7 +151,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                     answer.Decision.Store ? answer.TimeToLive - since : null);
                 try
                 {
-                    await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, since, CacheStatusText.Of(miss, answer.Head!.StatusCode));
+                    await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, since, CacheStatusText.Of(miss, answer.Head!.StatusCode), core.Deliveries);
                 }
                 finally
                 {
@@ -180,7 +180,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var selection = Delivery.SelectionOf(head, stored);
         var isHead = HttpMethods.IsHead(head.Method);
         core.Metrics.Record(outcome, isHead ? 0 : selection.Length);
-        return Delivery.FromStoreAsync(context, isHead, stored, selection, age, CacheStatusText.Of(outcome, stored.Head.StatusCode));
+        return Delivery.FromStoreAsync(context, isHead, stored, selection, age, CacheStatusText.Of(outcome, stored.Head.StatusCode), core.Deliveries);
     }
 
     /// <summary>Refreshes behind a stale answer, with this request's fields, unless someone does already.</summary>

@@ -27,6 +27,20 @@ internal sealed class CachedResource(string key, StoredResponse[] variants, Date
 
     public bool IsLinked { get; set; }
 
+    /// <summary>It counts in the store's budget from now on.</summary>
+    public void OnStored()
+    {
+        foreach (var variant in variants)
+            variant.Body.OnStored();
+    }
+
+    /// <summary>It no longer does.</summary>
+    public void OnRemoved()
+    {
+        foreach (var variant in variants)
+            variant.Body.OnRemoved();
+    }
+
     private static long SizeOf(string key, StoredResponse[] variants)
     {
         long size = Overhead + 2L * key.Length;

@@ -76,6 +76,7 @@ internal sealed class Eviction(long budgetBytes)
         _newest = resource;
         _oldest ??= resource;
         resource.IsLinked = true;
+        resource.OnStored();
         _size += resource.Size;
         _count++;
     }
@@ -94,6 +95,7 @@ internal sealed class Eviction(long budgetBytes)
             resource.Older.Newer = resource.Newer;
         resource.Newer = resource.Older = null;
         resource.IsLinked = false;
+        resource.OnRemoved();
         _size -= resource.Size;
         _count--;
     }

@@ -202,13 +202,13 @@ public sealed class FillFenceTests
                 {
                     if (leads)
                     {
-                        cache.Store.Store(_key, Responses.Make(Bytes(flight!.Recording.ToBody()!), flight.Fill.Local, key: _key), Minute);
+                        cache.Store.Store(_key, Responses.Make(Responses.Bytes(flight!.Recording.ToBody()!), flight.Fill.Local, key: _key), Minute);
                         cache.Coalescer.Remove(flight);
                         flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
                     }
                     // Whoever was aboard reads nothing that a write before it had replaced.
                     if (flight!.Recording.ToBody() is { } body)
-                        int.Parse(Encoding.UTF8.GetString(Bytes(body)), CultureInfo.InvariantCulture).ShouldBeGreaterThanOrEqualTo(needed);
+                        int.Parse(Encoding.UTF8.GetString(Responses.Bytes(body)), CultureInfo.InvariantCulture).ShouldBeGreaterThanOrEqualTo(needed);
                     flight.Leave(reader!);
                 });
         }
@@ -228,7 +228,7 @@ public sealed class FillFenceTests
                 {
                     if (!confirmed)
                         return;
-                    var freshened = Responses.Make(Bytes(stored!.Body), flight!.Fill.Local, key: _key);
+                    var freshened = Responses.Make(Responses.Bytes(stored!.Body), flight!.Fill.Local, key: _key);
                     if (!cache.Store.Store(_key, freshened, Minute))
                         cache.Store.Remove(_key, stored);
                 },
@@ -243,16 +243,7 @@ public sealed class FillFenceTests
             new FlightLimits(1 << 20, Minute, cache.Time),
             new RecordingLimits(1 << 20, Minute, new RecordingBudget(1 << 30), cache.Time));
 
-        private static int ValueOf(StoredResponse stored) => int.Parse(Encoding.UTF8.GetString(Bytes(stored.Body)), CultureInfo.InvariantCulture);
-
-        private static byte[] Bytes(Body body)
-        {
-            using var stream = new MemoryStream();
-            var writer = System.IO.Pipelines.PipeWriter.Create(stream);
-            body.WriteToAsync(writer, 0, body.Length, default).AsTask().IsCompleted.ShouldBeTrue();
-            writer.Complete();
-            return stream.ToArray();
-        }
+        private static int ValueOf(StoredResponse stored) => int.Parse(Encoding.UTF8.GetString(Responses.Bytes(stored.Body)), CultureInfo.InvariantCulture);
 
         private static void Maximum(ref int target, int value)
         {

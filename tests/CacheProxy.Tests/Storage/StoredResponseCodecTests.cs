@@ -117,7 +117,8 @@ public sealed class StoredResponseCodecTests
     {
         using var stream = new MemoryStream();
         var writer = System.IO.Pipelines.PipeWriter.Create(stream);
-        await body.WriteToAsync(writer, 0, body.Length, default);
+        foreach (var piece in body.Pieces(0, body.Length))
+            await writer.WriteAsync(piece);
         await writer.CompleteAsync();
         return stream.ToArray();
     }
