@@ -148,15 +148,13 @@ internal sealed class Recording(RecordingLimits limits)
                 return null;
             if (_length == 0)
                 return Storage.Body.Empty;
-            var segments = new List<ReadOnlyMemory<byte>>();
-            for (var segment = _first; segment is not null; segment = segment.Next)
-            {
-                if (segment.Filled == 0)
-                    continue;
-                // A segment that is not full gives its slack back; readers still on it keep the old array until they leave.
-                var exact = segment.Filled == segment.Bytes.Length ? segment.Bytes : segment.Bytes.AsSpan(0, segment.Filled).ToArray();
-                segments.Add(exact);
-            }
+            // The empty segment that readers begin at is no part of the body.
+            var first = _first.Filled == 0 && _first.Next is { } next ? next : _first;
+            if (first.Next is null)
+                return new Storage.Body([first.Exact()], _length);
+            var segments = new List<byte[]>();
+            for (var segment = first; segment is not null; segment = segment.Next)
+                segments.Add(segment.Exact());
             return new Storage.Body([.. segments], _length);
         }
     }
@@ -393,5 +391,8 @@ internal sealed class Recording(RecordingLimits limits)
         public int Filled { get; set; }
 
         public Segment? Next { get; set; }
+
+        /// <summary>Its bytes without slack; readers still on it keep the old array until they leave.</summary>
+        public byte[] Exact() => Filled == bytes.Length ? bytes : bytes[..Filled];
     }
 }

@@ -62,7 +62,7 @@ internal sealed class CacheCore : IDisposable
 
     /// <summary>How a flight of that route begins, unless the store has changed since the caller found <paramref name="known"/> there.</summary>
     public Func<string, int, long, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, slot, sequence) =>
-        ReferenceEquals(Store.Find(cacheKey), known)
+        ReferenceEquals(Store.Find(cacheKey, Clock.Now), known)
             ? new Flight(key, slot, sequence, _flightLimits, new RecordingLimits(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time))
             : null;
 

@@ -57,7 +57,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
         // (3) The stored responses.
         Span<char> buffer = CacheKey.Length(uri) <= CacheKey.StackLength ? stackalloc char[CacheKey.StackLength] : new char[CacheKey.Length(uri)];
-        var resource = core.Store.Find(CacheKey.Write(uri, buffer));
+        var resource = core.Store.Find(CacheKey.Write(uri, buffer), now);
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
 
         // (4) The decision.

@@ -10,11 +10,16 @@ internal sealed class Body
 {
     public static readonly Body Empty = new([], 0);
 
-    private readonly ReadOnlyMemory<byte>[] _segments;
+    // Most bodies have one segment, and what a stored response does without, no collection of garbage has to walk.
+    private readonly byte[] _first;
+    private readonly byte[][]? _segments;
 
-    public Body(ReadOnlyMemory<byte>[] segments, long length)
+    /// <param name="segments">All full; they are the body's own from now on.</param>
+    /// <param name="length">Of all together, in bytes.</param>
+    public Body(ReadOnlySpan<byte[]> segments, long length)
     {
-        _segments = segments;
+        _first = segments.IsEmpty ? [] : segments[0];
+        _segments = segments.Length > 1 ? segments.ToArray() : null;
         Length = length;
     }
 
@@ -25,15 +30,16 @@ internal sealed class Body
     public ValueTask<FlushResult> WriteToAsync(PipeWriter writer, long offset, long length, CancellationToken cancellation)
     {
         // A body of one segment, the common hit, is one write and needs no state machine.
-        if (_segments.Length == 1)
-            return writer.WriteAsync(_segments[0].Slice((int)offset, (int)length), cancellation);
-        return WriteSegmentsAsync(writer, offset, length, cancellation);
+        if (_segments is null)
+            return writer.WriteAsync(_first.AsMemory((int)offset, (int)length), cancellation);
+        return WriteSegmentsAsync(_segments, writer, offset, length, cancellation);
     }
 
-    private async ValueTask<FlushResult> WriteSegmentsAsync(PipeWriter writer, long offset, long length, CancellationToken cancellation)
+    private static async ValueTask<FlushResult> WriteSegmentsAsync(
+        byte[][] segments, PipeWriter writer, long offset, long length, CancellationToken cancellation)
     {
         var result = default(FlushResult);
-        foreach (var segment in _segments)
+        foreach (var segment in segments)
         {
             if (length == 0)
                 break;
@@ -42,7 +48,7 @@ internal sealed class Body
                 offset -= segment.Length;
                 continue;
             }
-            var piece = segment.Slice((int)offset, (int)Math.Min(segment.Length - offset, length));
+            var piece = segment.AsMemory((int)offset, (int)Math.Min(segment.Length - offset, length));
             offset = 0;
             length -= piece.Length;
             result = await writer.WriteAsync(piece, cancellation);
