@@ -36,7 +36,7 @@ internal sealed class CacheCore : IDisposable
         Coalescer = new Coalescer(Marks, value.UncacheableMemory);
         CredentialFields = value.CredentialFields.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         Fetcher = new OriginFetcher(Store, Coalescer, Clock, time, CredentialFields,
-            metrics, services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
+            metrics, services.GetRequiredService<IServiceScopeFactory>(), services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
         Passing = new Passing(Store, metrics);
     }
@@ -66,5 +66,9 @@ internal sealed class CacheCore : IDisposable
             ? new Flight(key, slot, sequence, _flightLimits, new RecordingLimits(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time))
             : null;
 
-    public void Dispose() => Store.Dispose();
+    public void Dispose()
+    {
+        Fetcher.Dispose();
+        Store.Dispose();
+    }
 }

@@ -110,7 +110,9 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             {
                 if (leads)
                     core.Fetcher.Start(context, next, flight, order);
-                var answer = await flight.AnswerAsync(reader, context.RequestAborted);
+                if (leads)
+                    await reader.HeadAsync(context.RequestAborted);
+                var answer = flight.Answer ?? await flight.AnswerAsync(context.RequestAborted);
                 if (!leads && !MayShare(answer, head, settings.Policy))
                 {
                     if (!answer.IsShared)
