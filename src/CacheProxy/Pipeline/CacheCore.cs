@@ -39,7 +39,7 @@ internal sealed class CacheCore : IDisposable
         CredentialFields = value.CredentialFields.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         Deliveries = new DeliveryBudget(value.MemoryBudgetBytes / 2, metrics, services.GetRequiredService<ILogger<DeliveryBudget>>());
         Fetcher = new OriginFetcher(Store, node, Coalescer, Deliveries, Clock, time, CredentialFields,
-            metrics, services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
+            metrics, services.GetRequiredService<IServiceScopeFactory>(), services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
         Invalidator = new Invalidator(node, Store, metrics);
         Passing = new Passing(Invalidator, metrics);
@@ -71,9 +71,13 @@ internal sealed class CacheCore : IDisposable
 
     /// <summary>How a flight of that route begins, unless the store has changed since the caller found <paramref name="known"/> there.</summary>
     public Func<string, Standing, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, fill) =>
-        ReferenceEquals(Store.Find(cacheKey), known)
+        ReferenceEquals(Store.Find(cacheKey, Clock.Now), known)
             ? new Flight(key, cacheKey, fill, _flightLimits, new RecordingLimits(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time))
             : null;
 
-    public void Dispose() => Store.Dispose();
+    public void Dispose()
+    {
+        Fetcher.Dispose();
+        Store.Dispose();
+    }
 }

@@ -57,7 +57,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
         // (3) The stored responses.
         Span<char> buffer = CacheKey.Length(uri) <= CacheKey.StackLength ? stackalloc char[CacheKey.StackLength] : new char[CacheKey.Length(uri)];
-        var resource = core.Store.Find(CacheKey.Write(uri, buffer));
+        var resource = core.Store.Find(CacheKey.Write(uri, buffer), now);
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
 
         // (4) The decision.
@@ -110,7 +110,9 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             {
                 if (leads)
                     core.Fetcher.Start(context, next, flight, order);
-                var answer = await flight.AnswerAsync(reader, context.RequestAborted);
+                if (leads)
+                    await reader.HeadAsync(context.RequestAborted);
+                var answer = flight.Answer ?? await flight.AnswerAsync(context.RequestAborted);
                 var overtaken = !leads && flight.IsOvertaken(core.Node); // by what it turned out to be tagged with
                 if (overtaken || (!leads && !MayShare(answer, head, settings.Policy)))
                 {

@@ -10,12 +10,17 @@ internal sealed class Body
 {
     public static readonly Body Empty = new([], 0);
 
-    private readonly ReadOnlyMemory<byte>[] _segments;
+    // Most bodies have one segment, and what a stored response does without, no collection of garbage has to walk.
+    private readonly byte[] _first;
+    private readonly byte[][]? _segments;
     private int _owners;
 
-    public Body(ReadOnlyMemory<byte>[] segments, long length)
+    /// <param name="segments">All full; they are the body's own from now on.</param>
+    /// <param name="length">Of all together, in bytes.</param>
+    public Body(ReadOnlySpan<byte[]> segments, long length)
     {
-        _segments = segments;
+        _first = segments.IsEmpty ? [] : segments[0];
+        _segments = segments.Length > 1 ? segments.ToArray() : null;
         Length = length;
     }
 
@@ -23,15 +28,15 @@ internal sealed class Body
     public long Length { get; }
 
     /// <summary>Whether it is one piece of at most 64 KiB: the common hit, one write, which needs no state machine.</summary>
-    public bool IsOnePiece => _segments.Length == 1;
+    public bool IsOnePiece => _segments is null;
 
     /// <summary>Copies all of it.</summary>
     public void CopyTo(Span<byte> target)
     {
-        foreach (var segment in _segments)
+        foreach (var piece in Pieces(0, Length))
         {
-            segment.Span.CopyTo(target);
-            target = target[segment.Length..];
+            piece.Span.CopyTo(target);
+            target = target[piece.Length..];
         }
     }
 
@@ -46,12 +51,12 @@ internal sealed class Body
 
     /// <summary>Writes <paramref name="length"/> bytes from <paramref name="offset"/> on of a body of one piece.</summary>
     public ValueTask<FlushResult> WriteToAsync(PipeWriter writer, long offset, long length, CancellationToken cancellation) =>
-        writer.WriteAsync(_segments[0].Slice((int)offset, (int)length), cancellation);
+        writer.WriteAsync(_first.AsMemory((int)offset, (int)length), cancellation);
 
     /// <summary><paramref name="length"/> bytes from <paramref name="offset"/> on, in pieces of at most 64 KiB.</summary>
     public IEnumerable<ReadOnlyMemory<byte>> Pieces(long offset, long length)
     {
-        foreach (var segment in _segments)
+        foreach (var segment in _segments ?? [_first])
         {
             if (length == 0)
                 break;
@@ -60,7 +65,7 @@ internal sealed class Body
                 offset -= segment.Length;
                 continue;
             }
-            var piece = segment.Slice((int)offset, (int)Math.Min(segment.Length - offset, length));
+            var piece = segment.AsMemory((int)offset, (int)Math.Min(segment.Length - offset, length));
             offset = 0;
             length -= piece.Length;
             yield return piece;

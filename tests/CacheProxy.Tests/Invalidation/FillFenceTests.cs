@@ -125,11 +125,13 @@ public sealed class FillFenceTests
     /// <summary>Order, store and flights, for many worlds.</summary>
     private sealed class Cache : IDisposable
     {
+        private readonly CacheClock _clock;
         private int _worlds;
 
         public Cache()
         {
-            Store = new ResponseStore(1 << 20, 64, Node, new CacheClock(Time));
+            _clock = new CacheClock(Time);
+            Store = new ResponseStore(1 << 20, 64, Node, _clock);
             Coalescer = new Coalescer(Node, TimeSpan.Zero);
         }
 
@@ -142,6 +144,8 @@ public sealed class FillFenceTests
         public Coalescer Coalescer { get; }
 
         public string NewKey() => $"http://a/{_worlds++}";
+
+        public CachedResource? Find(string key) => Store.Find(key, _clock.Now);
 
         public void Dispose() => Store.Dispose();
     }
@@ -157,7 +161,7 @@ public sealed class FillFenceTests
         public void Check()
         {
             var atLeast = Volatile.Read(ref _invalidated);
-            if (cache.Store.Find(_key) is { } found && found.Variants[0].Fence.Check(cache.Node) == MarkStrength.None)
+            if (cache.Find(_key) is { } found && found.Variants[0].Fence.Check(cache.Node) == MarkStrength.None)
                 ValueOf(found.Variants[0]).ShouldBeGreaterThanOrEqualTo(atLeast);
         }
 
@@ -221,7 +225,7 @@ public sealed class FillFenceTests
             var leads = false;
             var confirmed = false;
             return new Steps(
-                () => stored = cache.Store.Find(_key)?.Variants[0],
+                () => stored = cache.Find(_key)?.Variants[0],
                 () => (flight, _, leads) = cache.Coalescer.JoinOrLead(_key, Begin)!,
                 () => confirmed = leads && stored is not null && ValueOf(stored) == Volatile.Read(ref _value),
                 () =>

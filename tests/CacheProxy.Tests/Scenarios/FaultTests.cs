@@ -207,7 +207,7 @@ public sealed class FaultTests
         running = proxy;
         (await Text(await proxy.GetAsync("/"))).ShouldBe("whole");
         await proxy.WaitForFetchesAsync();
-        Should.Throw<ObjectDisposedException>(() => proxy.Core.Store.Find("any"), "the store was broken indeed");
+        Should.Throw<ObjectDisposedException>(() => proxy.Core.Store.Find("any", default), "the store was broken indeed");
     }
 
     [Theory]
