@@ -53,6 +53,7 @@ internal sealed class Passing(ResponseStore store, CacheMetrics metrics)
             var response = context.Response;
             if (isUnsafe && UnsafeMethods.Invalidates(response.StatusCode))
                 Invalidate(response.Headers);
+            response.Headers.Remove(TargetedCacheControl.OwnField);
             response.Headers.Append("Cache-Status", CacheStatusText.Of(outcome, response.StatusCode));
             return Task.CompletedTask;
         }
