@@ -149,7 +149,7 @@ internal sealed class OriginFetch
     /// <summary>What policy cannot see: the size, and whether the end of the body can be told from a connection that broke.</summary>
     private StoreDecision Storable(ResponseHead head, StoreDecision decision) =>
         head.ContentLength > _order.Settings.MaxBodyBytes ? decision with { Store = false, Reason = StoreReason.TooLarge }
-        : Context.Features.Get<CloseDelimited>() is not null ? decision with { Store = false, Reason = StoreReason.Incomplete }
+        : !_order.Settings.StoreCloseDelimited && Context.Features.Get<CloseDelimited>() is not null ? decision with { Store = false, Reason = StoreReason.Incomplete }
         : decision;
 
     private void OnNotStored(ResponseHead head, bool shared)
@@ -186,7 +186,7 @@ internal sealed class OriginFetch
             return;
         }
         var request = Request;
-        var head = Validation.Freshen(stored.Head, notModified, _responseTime);
+        var head = Validation.Freshen(stored.Head, notModified, _responseTime, _order.Settings.Policy.StoreSetCookie);
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         var freshened = MakeStored(head, stored.Body, stored.Trailers, decision);
         if (!decision.Store || freshened is null || !_fetcher.Store.Store(_order.CacheKey, freshened, decision.Retention))
@@ -240,7 +240,7 @@ internal sealed class OriginFetch
         try
         {
             if (_storedHead is { } head && _flight.Recording.ToBody() is { } body && (head.ContentLength ?? body.Length) == body.Length
-                && MakeStored(Validation.StoredHead(head), body, trailers, _answer!.Decision) is { } stored)
+                && MakeStored(Validation.StoredHead(head, _order.Settings.Policy.StoreSetCookie), body, trailers, _answer!.Decision) is { } stored)
                 _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime));
         }
         catch (Exception exception)

@@ -1,3 +1,5 @@
+using CacheProxy.Keys;
+
 namespace CacheProxy.Invalidation;
 
 /// <summary>
@@ -19,11 +21,17 @@ internal sealed class Marks
     /// <summary>The newest number given out.</summary>
     public long Current => Volatile.Read(ref _sequence);
 
-    public static int SlotOf(string key) => string.GetHashCode(key) & (Slots - 1); // seeded anew in each process
+    /// <summary>One for all keys of one URI.</summary>
+    public static int SlotOf(string key) => string.GetHashCode(CacheKey.UriOf(key)) & (Slots - 1); // seeded anew in each process
 
     /// <summary>Whether a fetch that began at <paramref name="fillSequence"/> has been overtaken by an invalidation.</summary>
     public bool Hides(int slot, long fillSequence) => Volatile.Read(ref _slots[slot]) > fillSequence;
 
     /// <summary>Takes the next number for a slot, under that slot's lock.</summary>
-    public void Set(int slot) => Volatile.Write(ref _slots[slot], Interlocked.Increment(ref _sequence));
+    public long Set(int slot)
+    {
+        var number = Interlocked.Increment(ref _sequence);
+        Volatile.Write(ref _slots[slot], number);
+        return number;
+    }
 }

@@ -1,6 +1,9 @@
 using CacheProxy.Diagnostics;
 using CacheProxy.Fetching;
+using CacheProxy.Http;
 using CacheProxy.Invalidation;
+using CacheProxy.Keys;
+using CacheProxy.Policy;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -38,7 +41,7 @@ internal sealed class CacheCore : IDisposable
         Fetcher = new OriginFetcher(Store, Coalescer, Clock, time, CredentialFields,
             metrics, services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
-        Passing = new Passing(Store, metrics);
+        Passing = new Passing(Store, Marks, metrics);
     }
 
     public RouteSettingsResolver Routes { get; }
@@ -46,6 +49,8 @@ internal sealed class CacheCore : IDisposable
     public CacheMetrics Metrics { get; }
 
     public CacheClock Clock { get; }
+
+    public TimeProvider Time => _time;
 
     public Marks Marks { get; }
 
@@ -60,11 +65,25 @@ internal sealed class CacheCore : IDisposable
     /// <summary>Fields that carry credentials, besides Authorization and Cookie.</summary>
     public string[] CredentialFields { get; }
 
+    /// <summary>What is stored under the key of a URI, the response among it that the request selects, and what to do with it.</summary>
+    public (CachedResource? Resource, StoredResponse? Stored, ReuseDecision Decision) Look(
+        in TargetUri uri, in RequestHead head, DateTimeOffset now, CachePolicy policy)
+    {
+        var length = CacheKey.Length(uri);
+        Span<char> buffer = length <= CacheKey.StackLength ? stackalloc char[CacheKey.StackLength] : new char[length];
+        var resource = Store.Find(CacheKey.Write(uri, buffer));
+        var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
+        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, now, policy);
+        return (resource, stored, decision);
+    }
+
     /// <summary>How a flight of that route begins, unless the store has changed since the caller found <paramref name="known"/> there.</summary>
     public Func<string, int, long, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, slot, sequence) =>
         ReferenceEquals(Store.Find(cacheKey), known)
-            ? new Flight(key, slot, sequence, _flightLimits, new RecordingLimits(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time))
+            ? new Flight(key, slot, sequence, _flightLimits, RecordingLimitsOf(settings))
             : null;
+
+    public RecordingLimits RecordingLimitsOf(RouteSettings settings) => new(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time);
 
     public void Dispose() => Store.Dispose();
 }

@@ -28,7 +28,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
         // (1) One reading of the request line.
         if (IsWithoutPath(request))
-            return request.Method == HttpMethods.Connect ? RefuseAsync(context, StatusCodes.Status405MethodNotAllowed) : PassAsync(context, default, ForwardReason.Method);
+            return request.Method == HttpMethods.Connect ? RefuseAsync(context, StatusCodes.Status405MethodNotAllowed)
+                : PassAsync(context, default, ForwardReason.Method);
         if (TargetUri.Read(request.Scheme, request.Host.Value ?? "", raw.RawTarget, out var uri) != TargetError.None)
             return RefuseAsync(context, StatusCodes.Status400BadRequest);
         raw.RawTarget = uri.Target;
@@ -39,29 +40,23 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             ForwardedFields.RemoveNamed(connection, request.Headers); // before anything is read of them
 
         // (2) What no cache answers.
-        var isGet = request.Method == HttpMethods.Get;
-        if (!isGet && request.Method != HttpMethods.Head)
-        {
-            // Methods are told apart by case (RFC 9110 section 9.1), but not by everything behind us: "head" would come back without its body.
-            return HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)
-                ? RefuseAsync(context, StatusCodes.Status400BadRequest)
-                : PassAsync(context, uri, ForwardReason.Method);
-        }
-
         var settings = core.Routes.For(context.GetReverseProxyFeature().Route);
-        if (!settings.Enabled || HasBodyOrUpgrade(context))
+        if (request.Method != HttpMethods.Get && request.Method != HttpMethods.Head)
+            return OtherMethodAsync(context, uri, settings);
+        if (!settings.Enabled)
+            return PassAsync(context, uri, ForwardReason.Bypass);
+        if (settings.QueryRules is { } rules)
+            ApplyRules(rules, request, raw, ref uri);
+        if (HasBodyOrUpgrade(context))
             return PassAsync(context, uri, ForwardReason.Bypass);
         var head = new RequestHead(request.Method, request.Headers, core.CredentialFields);
-        if (head.HasOriginPreconditions)
-            return PassAsync(context, uri, ForwardReason.Bypass);
+        return head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass) : LookAsync(context, uri, settings, head, now);
+    }
 
-        // (3) The stored responses.
-        Span<char> buffer = CacheKey.Length(uri) <= CacheKey.StackLength ? stackalloc char[CacheKey.StackLength] : new char[CacheKey.Length(uri)];
-        var resource = core.Store.Find(CacheKey.Write(uri, buffer));
-        var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
-
-        // (4) The decision.
-        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, now, settings.Policy);
+    private Task LookAsync(HttpContext context, in TargetUri uri, RouteSettings settings, in RequestHead head, DateTimeOffset now)
+    {
+        // (3) The stored responses, and (4) the decision.
+        var (resource, stored, decision) = core.Look(uri, head, now, settings.Policy);
 
         // (5) The answer.
         switch (decision.Verb)
@@ -76,9 +71,11 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             default:
                 var reason = ForwardReasonOf(decision.Reason, resource, stored);
                 // A request's own no-store says nothing of the resource: nobody is to wait for its answer, or to learn from it.
-                return isGet && !(settings.Policy.HonorRequestDirectives && head.CacheControl.NoStore)
-                    ? FetchAsync(context, uri, settings, resource, stored, decision, reason)
-                    : PassAsync(context, uri, reason);
+                if (settings.Policy.HonorRequestDirectives && head.CacheControl.NoStore)
+                    return PassAsync(context, uri, reason);
+                if (HttpMethods.IsHead(head.Method))
+                    return PassAsync(context, uri, reason, stored is null ? null : new PassedHead(core, settings, uri, stored));
+                return FetchAsync(context, uri, settings, resource, stored, decision, reason);
         }
     }
 
@@ -219,7 +216,34 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         && Reuse.Decide(head, stored, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
 
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
-    private Task PassAsync(HttpContext context, TargetUri uri, ForwardReason reason) => core.Passing.RunAsync(context, next, uri, reason);
+    private Task PassAsync(HttpContext context, in TargetUri uri, ForwardReason reason, IPassListener? listener = null) =>
+        core.Passing.RunAsync(context, next, new InvalidationTarget(uri), reason, listener);
+
+    /// <summary>Neither GET nor HEAD.</summary>
+    private Task OtherMethodAsync(HttpContext context, TargetUri uri, RouteSettings settings)
+    {
+        var method = context.Request.Method;
+        // Methods are told apart by case (RFC 9110 section 9.1), but not by everything behind us: "head" would come back without its body.
+        if (HttpMethods.IsGet(method) || HttpMethods.IsHead(method))
+            return RefuseAsync(context, StatusCodes.Status400BadRequest);
+
+        // It goes on with its query as it is; what it invalidates is found under the key that a GET has.
+        var keyed = settings.QueryRules is { } rules ? uri with { Target = rules.Apply(uri.Target) } : uri;
+        var post = settings.Enabled && method == HttpMethods.Post ? new PassedPost(core, settings, keyed) : null;
+        post?.Listen(context);
+        return core.Passing.RunAsync(context, next, new InvalidationTarget(keyed, settings.QueryRules), ForwardReason.Method, post);
+    }
+
+    /// <summary>What is left of the query is what is keyed and what is forwarded.</summary>
+    private static void ApplyRules(QueryRules rules, HttpRequest request, IHttpRequestFeature raw, ref TargetUri uri)
+    {
+        var target = rules.Apply(uri.Target);
+        if (ReferenceEquals(target, uri.Target))
+            return;
+        uri = uri with { Target = target };
+        raw.RawTarget = target;
+        request.QueryString = new QueryString(target.IndexOf('?') is >= 0 and var mark ? target[mark..] : ""); // for YARP's own transforms
+    }
 
     private Task RefuseAsync(HttpContext context, int status)
     {

@@ -1,5 +1,6 @@
 using CacheProxy.Diagnostics;
 using CacheProxy.Http;
+using CacheProxy.Invalidation;
 using CacheProxy.Keys;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
@@ -14,9 +15,14 @@ namespace CacheProxy.Pipeline;
 /// Passes a request on its own context to the rest of YARP's pipeline, bodies streaming both ways, once. A successful unsafe method
 /// invalidates what it may have changed before the first byte of its answer goes on (RFC 9111 section 4.4).
 /// </summary>
-internal sealed class Passing(ResponseStore store, CacheMetrics metrics)
+internal sealed class Passing(ResponseStore store, Marks marks, CacheMetrics metrics)
 {
-    public async Task RunAsync(HttpContext context, RequestDelegate next, TargetUri uri, ForwardReason reason)
+    /// <param name="context">The client's.</param>
+    /// <param name="next">The rest of YARP's pipeline.</param>
+    /// <param name="target">What an unsafe method invalidates.</param>
+    /// <param name="reason">Why the request goes forward.</param>
+    /// <param name="listener">Learns from the answer; <c>null</c> for nobody.</param>
+    public async Task RunAsync(HttpContext context, RequestDelegate next, InvalidationTarget target, ForwardReason reason, IPassListener? listener = null)
     {
         var method = context.Request.Method;
         ForwardedFields.Clean(context.Request.Headers, HttpMethods.IsGet(method) || HttpMethods.IsHead(method));
@@ -24,7 +30,7 @@ internal sealed class Passing(ResponseStore store, CacheMetrics metrics)
             context.Request.ContentLength = 0; // what says nothing of a body is sent again when a pooled connection dies under it
         if (!IsWebSocket(context.Request.Headers.Upgrade))
             context.Features.Set<IHttpUpgradeFeature>(null); // nothing but websocket is upgraded: never h2c, and nobody who did not ask
-        var pass = new Pass(store, metrics, uri, UnsafeMethods.IsUnsafe(method), context, new Outcome(CacheResult.Pass, reason));
+        var pass = new Pass(store, metrics, target, UnsafeMethods.IsUnsafe(method), marks.Current, context, new Outcome(CacheResult.Pass, reason), listener);
         context.Response.OnStarting(static state => ((Pass)state).OnStarting(), pass);
         try
         {
@@ -32,7 +38,7 @@ internal sealed class Passing(ResponseStore store, CacheMetrics metrics)
         }
         finally
         {
-            pass.OnEnd(context.Features.Get<IForwarderErrorFeature>()?.Error);
+            pass.OnEnd(context.Features.Get<IForwarderErrorFeature>());
             metrics.Record(pass.Outcome, context.Response.ContentLength ?? 0);
         }
         if (!context.Response.HasStarted && context.Features.Get<IForwarderErrorFeature>() is not null && ProblemResponse.Has(context.Response.StatusCode))
@@ -42,44 +48,57 @@ internal sealed class Passing(ResponseStore store, CacheMetrics metrics)
     private static bool IsWebSocket(StringValues upgrade) =>
         string.Equals(upgrade.ToString(), "websocket", StringComparison.OrdinalIgnoreCase);
 
-    private sealed class Pass(ResponseStore store, CacheMetrics metrics, TargetUri uri, bool isUnsafe, HttpContext context, Outcome outcome)
+    private sealed class Pass(
+        ResponseStore store, CacheMetrics metrics, InvalidationTarget target, bool isUnsafe, long since, HttpContext context, Outcome outcome, IPassListener? listener)
     {
         private bool _done;
 
-        public Outcome Outcome => outcome;
+        public Outcome Outcome { get; private set; } = outcome;
 
         public Task OnStarting()
         {
             var response = context.Response;
-            if (isUnsafe && UnsafeMethods.Invalidates(response.StatusCode))
-                Invalidate(response.Headers);
+            var mark = isUnsafe && UnsafeMethods.Invalidates(response.StatusCode) ? Invalidate(response.Headers) : null;
+            if (listener?.OnHead(context, mark) is { } decision)
+                Outcome = Outcome with { Stored = decision.Store, StoreReason = decision.Reason, TimeToLive = decision.Store ? decision.FreshnessLifetime : null };
             response.Headers.Remove(TargetedCacheControl.OwnField);
-            response.Headers.Append("Cache-Status", CacheStatusText.Of(outcome, response.StatusCode));
+            response.Headers.Append("Cache-Status", CacheStatusText.Of(Outcome, response.StatusCode));
             return Task.CompletedTask;
         }
 
         /// <summary>A write whose answer never came may have been done all the same.</summary>
-        public void OnEnd(ForwarderError? error)
+        public void OnEnd(IForwarderErrorFeature? failure)
         {
-            if (isUnsafe && error is not (null or ForwarderError.NoAvailableDestinations))
+            if (isUnsafe && failure is not (null or { Error: ForwarderError.NoAvailableDestinations }))
                 Invalidate(new HeaderDictionary());
+            listener?.OnEnd(context, isWhole: failure is null && context.Response.HasStarted);
         }
 
-        private void Invalidate(IHeaderDictionary responseFields)
+        /// <returns>The place of the URI's own mark, if it is the only one since the request went out.</returns>
+        private long? Invalidate(IHeaderDictionary responseFields)
         {
             if (_done)
-                return;
+                return null;
             _done = true;
             metrics.Invalidated("url");
-            store.Invalidate(CacheKey.Text(uri));
+            var mark = store.Invalidate(CacheKey.Text(target.Uri), since);
             InvalidateReference(responseFields.Location);
             InvalidateReference(responseFields.ContentLocation);
+            return mark;
         }
 
         private void InvalidateReference(StringValues reference)
         {
-            if (reference.Count > 0 && UnsafeMethods.SameOriginTarget(reference, uri.Scheme, uri.Host, uri.Target) is { } target)
-                store.Invalidate(CacheKey.Text(uri with { Target = target }));
+            var uri = target.Uri;
+            if (reference.Count == 0 || UnsafeMethods.SameOriginTarget(reference, uri.Scheme, uri.Host, uri.Target) is not { } other)
+                return;
+            other = target.Rules?.Apply(other) ?? other;
+            if (other != uri.Target)
+                store.Invalidate(CacheKey.Text(uri with { Target = other }));
         }
     }
 }
+
+/// <param name="Uri">The target URI as it is keyed.</param>
+/// <param name="Rules">What makes a key of the other URIs that an answer names; <c>null</c> for nothing.</param>
+internal readonly record struct InvalidationTarget(TargetUri Uri, QueryRules? Rules = null);

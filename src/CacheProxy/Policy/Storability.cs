@@ -52,8 +52,8 @@ internal static class Storability
         if (request.HasAuthorization && !AllowsAuthorized(directives))
             return StoreReason.Authorization;
 
-        // Section 7.3: nobody gets another's cookies, not even those that the origin lets be stored.
-        if (response.HasSetCookie)
+        // Section 7.3: nobody gets another's cookies, not even those that the origin lets be stored; unless the operator knows them.
+        if (response.HasSetCookie && !(policy.StoreSetCookie && Freshness.HasExplicitLifetime(response)))
             return StoreReason.SetCookie;
 
         // Section 4.1: it would match no request.

@@ -112,14 +112,19 @@ internal sealed class ResponseStore : IDisposable
     public bool IsOvertaken(int slot, StoredResponse response) => _marks.Hides(slot, response.FillSequence);
 
     /// <summary>Removes everything under the key, and refuses fills that began before now.</summary>
-    public void Invalidate(string key)
+    /// <param name="key">The cache key.</param>
+    /// <param name="since">A place in the order of invalidations.</param>
+    /// <returns>The place of this one, for a fill that knows of it; <c>null</c> when there was another since that place.</returns>
+    public long? Invalidate(string key, long since = 0)
     {
         var slot = Marks.SlotOf(key);
         lock (StripeOf(slot))
         {
-            _marks.Set(slot);
+            var isOvertaken = _marks.Hides(slot, since);
+            var mark = _marks.Set(slot);
             if (_cache.Get(key) is CachedResource resource)
                 Drop_NeedsLock(resource);
+            return isOvertaken ? null : mark;
         }
     }
 
