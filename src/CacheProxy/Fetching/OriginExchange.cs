@@ -34,6 +34,7 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
         _fetch = fetch;
         _cancellation = cancellation;
         _body = new ExchangeBody(this);
+        CanHaveBody = client.Features.Get<RequestContent>() is { Bytes.Length: > 0 };
         var features = new FeatureCollection(12);
         features.Set<IHttpRequestFeature>(RequestOf(client, requestFields));
         features.Set<IHttpRequestBodyDetectionFeature>(this);
@@ -74,7 +75,7 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
 
     public PipeWriter Writer => _writer ??= PipeWriter.Create(_body, new StreamPipeWriterOptions(leaveOpen: true));
 
-    public bool CanHaveBody => false;
+    public bool CanHaveBody { get; }
 
     public CancellationToken RequestAborted { get => _cancellation; set => throw new NotSupportedException(); }
 
@@ -147,17 +148,18 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
     private static HttpRequestFeature RequestOf(HttpContext client, HeaderDictionary fields)
     {
         var request = client.Features.GetRequiredFeature<IHttpRequestFeature>();
+        var content = client.Features.Get<RequestContent>();
         return new HttpRequestFeature
         {
             Protocol = request.Protocol,
             Scheme = request.Scheme,
-            Method = HttpMethods.Get, // a HEAD that is answered stale has it refreshed
+            Method = content is null ? HttpMethods.Get : request.Method, // a HEAD that is answered stale has it refreshed
             PathBase = request.PathBase,
             Path = request.Path,
             QueryString = request.QueryString,
             RawTarget = request.RawTarget,
             Headers = fields,
-            Body = Stream.Null,
+            Body = content is null ? Stream.Null : new MemoryStream(content.Bytes, writable: false),
         };
     }
 

@@ -34,7 +34,9 @@ internal sealed class OriginFetch
         _fetcher = fetcher;
         _order = order;
         _flight = flight;
-        _requestFields = new HeaderDictionary(ForwardedFields.ForFetch(client.Request.Headers, order.Validating is { } stored ? Validation.Conditions(stored.Head) : null));
+        _requestFields = new HeaderDictionary(ForwardedFields.ForFetch(client.Request.Headers, order.Validating is { } stored ? Validation.Conditions(stored.Head) : null, fetcher.LoopName));
+        if (client.Features.Get<RequestContent>() is { Bytes.Length: > 0 } content)
+            _requestFields.ContentLength = content.Bytes.Length;
         _exchange = new OriginExchange(client, _requestFields, this, flight.Cancellation);
         _requestTime = fetcher.Clock.Now;
     }
@@ -91,7 +93,7 @@ internal sealed class OriginFetch
         if (statusCode == StatusCodes.Status304NotModified)
             OnNotModified(head);
         else if (statusCode >= 500 && StandIn() is { } standIn)
-            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true });
+            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true, ForwardStatus = statusCode });
         else
             OnResponse(head, bytesFollow);
     }
@@ -191,7 +193,13 @@ internal sealed class OriginFetch
         var freshened = MakeStored(head, stored.Body, stored.Trailers, decision);
         if (!decision.Store || freshened is null || !_fetcher.Store.Store(_order.CacheKey, freshened, decision.Retention))
             _fetcher.Store.Remove(_order.CacheKey, stored);
-        Publish(new FlightAnswer(FlightAnswerKind.Freshened) { Stored = freshened ?? stored, Decision = decision, IsShared = decision.Store });
+        Publish(new FlightAnswer(FlightAnswerKind.Freshened)
+        {
+            Stored = freshened ?? stored,
+            Decision = decision,
+            IsShared = decision.Store,
+            ForwardStatus = StatusCodes.Status304NotModified,
+        });
     }
 
     /// <summary>No head came: a stored response stands in where it may, else YARP's status goes to all who wait, but never into the store.</summary>

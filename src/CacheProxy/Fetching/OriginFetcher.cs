@@ -13,6 +13,7 @@ internal sealed class OriginFetcher(
     CacheClock clock,
     TimeProvider time,
     string[] credentialFields,
+    string loopName,
     CacheMetrics metrics,
     IHttpContextAccessor? accessor,
     ILogger<OriginFetcher> logger)
@@ -33,6 +34,9 @@ internal sealed class OriginFetcher(
     public CacheMetrics Metrics => metrics;
 
     public string[] CredentialFields => credentialFields;
+
+    /// <summary>Our name in CDN-Loop.</summary>
+    public string LoopName => loopName;
 
     /// <summary>
     /// Begins a fetch on behalf of whoever is aboard the flight. Everything that is needed of the client's context is copied before this

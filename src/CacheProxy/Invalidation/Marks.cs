@@ -22,7 +22,7 @@ internal sealed class Marks
     public long Current => Volatile.Read(ref _sequence);
 
     /// <summary>One for all keys of one URI.</summary>
-    public static int SlotOf(string key) => string.GetHashCode(CacheKey.UriOf(key)) & (Slots - 1); // seeded anew in each process
+    public static int SlotOf(ReadOnlySpan<char> key) => string.GetHashCode(CacheKey.UriOf(key)) & (Slots - 1); // seeded anew in each process
 
     /// <summary>Whether a fetch that began at <paramref name="fillSequence"/> has been overtaken by an invalidation.</summary>
     public bool Hides(int slot, long fillSequence) => Volatile.Read(ref _slots[slot]) > fillSequence;

@@ -38,10 +38,11 @@ internal sealed class CacheCore : IDisposable
         Store = new ResponseStore(value.MemoryBudgetBytes, value.MaxVariants, Marks, Clock);
         Coalescer = new Coalescer(Marks, value.UncacheableMemory);
         CredentialFields = value.CredentialFields.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        Fetcher = new OriginFetcher(Store, Coalescer, Clock, time, CredentialFields,
+        Fetcher = new OriginFetcher(Store, Coalescer, Clock, time, CredentialFields, LoopName,
             metrics, services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
-        Passing = new Passing(Store, Marks, metrics);
+        Passing = new Passing(Store, Marks, metrics, LoopName, value.CacheStatusKey);
+        ShowsKey = value.CacheStatusKey;
     }
 
     public RouteSettingsResolver Routes { get; }
@@ -60,7 +61,15 @@ internal sealed class CacheCore : IDisposable
 
     public OriginFetcher Fetcher { get; }
 
+    /// <summary>
+    /// Our name in CDN-Loop, of this process alone: caches of this kind may stand one behind the other, and need no names from anybody.
+    /// </summary>
+    public string LoopName { get; } = "CacheProxy-" + System.Security.Cryptography.RandomNumberGenerator.GetHexString(12, lowercase: true);
+
     public Passing Passing { get; }
+
+    /// <summary>Whether Cache-Status tells the key.</summary>
+    public bool ShowsKey { get; }
 
     /// <summary>Fields that carry credentials, besides Authorization and Cookie.</summary>
     public string[] CredentialFields { get; }
@@ -73,6 +82,11 @@ internal sealed class CacheCore : IDisposable
         Span<char> buffer = length <= CacheKey.StackLength ? stackalloc char[CacheKey.StackLength] : new char[length];
         var resource = Store.Find(CacheKey.Write(uri, buffer));
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
+        if (uri.Qualifier is not null && stored is not null && Store.IsOvertaken(Marks.SlotOf(CacheKey.Text(uri)), stored))
+        {
+            Store.Remove(CacheKey.Text(uri), stored); // the URI was invalidated, under a key without the qualifier
+            (resource, stored) = (null, null);
+        }
         var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, now, policy);
         return (resource, stored, decision);
     }

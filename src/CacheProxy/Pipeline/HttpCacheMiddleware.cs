@@ -62,10 +62,10 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         switch (decision.Verb)
         {
             case ReuseVerb.Serve:
-                return ServeAsync(context, head, stored!, decision.Age, CacheResult.Hit);
+                return ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Hit));
             case ReuseVerb.ServeStale:
                 Refresh(context, uri, settings, resource!, stored!, head.HasCredentials);
-                return ServeAsync(context, head, stored!, decision.Age, CacheResult.Stale);
+                return ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Stale));
             case ReuseVerb.GatewayTimeout:
                 return RefuseAsync(context, StatusCodes.Status504GatewayTimeout);
             default:
@@ -84,6 +84,11 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         HttpContext context, TargetUri uri, RouteSettings settings, CachedResource? resource, StoredResponse? stored, ReuseDecision decision,
         ForwardReason reason)
     {
+        if (CdnLoop.Names(context.Request.Headers[CdnLoop.FieldName], core.LoopName))
+        {
+            await RefuseAsync(context, StatusCodes.Status508LoopDetected); // it would wait for itself
+            return;
+        }
         var cacheKey = CacheKey.Text(uri);
         var slot = Marks.SlotOf(cacheKey);
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
@@ -115,7 +120,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                     varyFields = answer.VaryFields;
                     continue;
                 }
-                if (await AnswerAsync(context, head, flight, reader, answer, reason, collapsed: !leads))
+                if (await AnswerAsync(context, uri, head, flight, reader, answer, reason, collapsed: !leads))
                     return;
                 break;
             }
@@ -133,7 +138,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
     /// <returns>Whether the request is answered; otherwise it goes to the origin by itself.</returns>
     private async Task<bool> AnswerAsync(
-        HttpContext context, RequestHead head, Flight flight, RecordingReader reader, FlightAnswer answer, ForwardReason reason, bool collapsed)
+        HttpContext context, TargetUri uri, RequestHead head, Flight flight, RecordingReader reader, FlightAnswer answer, ForwardReason reason, bool collapsed)
     {
         switch (answer.Kind)
         {
@@ -147,7 +152,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                     answer.Decision.Store ? answer.TimeToLive - since : null);
                 try
                 {
-                    await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, since, CacheStatusText.Of(miss, answer.Head!.StatusCode));
+                    await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, since, CacheStatusText.Of(miss, answer.Head!.StatusCode, ShownKey(uri)));
                 }
                 finally
                 {
@@ -155,10 +160,11 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 }
                 return true;
             case FlightAnswerKind.Freshened:
-                await ServeAsync(context, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), CacheResult.Revalidated, reason, collapsed);
+                var decision = answer.Decision;
+                await ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Revalidated, reason, decision.Store, decision.Store ? null : decision.Reason, collapsed));
                 return true;
             case FlightAnswerKind.StaleOnError:
-                await ServeAsync(context, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), CacheResult.Stale, reason, collapsed);
+                await ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Stale, reason, Collapsed: collapsed));
                 return true;
             case FlightAnswerKind.Failed:
                 await RefuseAsync(context, StatusCodes.Status502BadGateway);
@@ -168,16 +174,20 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         }
     }
 
+    private Task ServeFlownAsync(HttpContext context, in TargetUri uri, in RequestHead head, FlightAnswer answer, in Outcome outcome) =>
+        ServeAsync(context, uri, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), outcome, answer.ForwardStatus);
+
     private Task ServeAsync(
-        HttpContext context, in RequestHead head, StoredResponse stored, TimeSpan age, CacheResult result,
-        ForwardReason forward = ForwardReason.None, bool collapsed = false)
+        HttpContext context, in TargetUri uri, in RequestHead head, StoredResponse stored, TimeSpan age, in Outcome result, int? forwardStatus = null)
     {
-        var outcome = new Outcome(result, forward, Collapsed: collapsed, TimeToLive: stored.FreshnessLifetime - age);
+        var outcome = result with { TimeToLive = stored.FreshnessLifetime - age };
         var selection = Delivery.SelectionOf(head, stored);
         var isHead = HttpMethods.IsHead(head.Method);
         core.Metrics.Record(outcome, isHead ? 0 : selection.Length);
-        return Delivery.FromStoreAsync(context, isHead, stored, selection, age, CacheStatusText.Of(outcome, stored.Head.StatusCode));
+        return Delivery.FromStoreAsync(context, isHead, stored, selection, age, CacheStatusText.Of(outcome, forwardStatus, ShownKey(uri)));
     }
+
+    private string? ShownKey(in TargetUri uri) => core.ShowsKey ? CacheKey.Text(uri) : null;
 
     /// <summary>Refreshes behind a stale answer, with this request's fields, unless someone does already.</summary>
     private void Refresh(HttpContext context, in TargetUri uri, RouteSettings settings, CachedResource resource, StoredResponse stored, bool hasCredentials)
@@ -227,11 +237,30 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         if (HttpMethods.IsGet(method) || HttpMethods.IsHead(method))
             return RefuseAsync(context, StatusCodes.Status400BadRequest);
 
+        if (method == "QUERY" && settings is { Enabled: true, QueryMethodBytes: > 0 })
+            return QueryAsync(context, uri, settings);
+
         // It goes on with its query as it is; what it invalidates is found under the key that a GET has.
         var keyed = settings.QueryRules is { } rules ? uri with { Target = rules.Apply(uri.Target) } : uri;
         var post = settings.Enabled && method == HttpMethods.Post ? new PassedPost(core, settings, keyed) : null;
         post?.Listen(context);
         return core.Passing.RunAsync(context, next, new InvalidationTarget(keyed, settings.QueryRules), ForwardReason.Method, post);
+    }
+
+    /// <summary>A QUERY (RFC 10008): safe as GET is, and its content part of the key.</summary>
+    private async Task QueryAsync(HttpContext context, TargetUri uri, RouteSettings settings)
+    {
+        if (settings.QueryRules is { } rules)
+            ApplyRules(rules, context.Request, context.Features.GetRequiredFeature<IHttpRequestFeature>(), ref uri);
+        var isPlain = StringValues.IsNullOrEmpty(context.Request.Headers.Upgrade) && context.Request.Headers.ContentType.Count > 0;
+        if (!isPlain || await RequestContent.ReadAsync(context, settings.QueryMethodBytes) is not { } content)
+        {
+            await PassAsync(context, uri, ForwardReason.Method);
+            return;
+        }
+        var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
+        uri = uri with { Qualifier = "QUERY " + content.Digest };
+        await (head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass) : LookAsync(context, uri, settings, head, core.Clock.Now));
     }
 
     /// <summary>What is left of the query is what is keyed and what is forwarded.</summary>

@@ -15,7 +15,7 @@ namespace CacheProxy.Pipeline;
 /// Passes a request on its own context to the rest of YARP's pipeline, bodies streaming both ways, once. A successful unsafe method
 /// invalidates what it may have changed before the first byte of its answer goes on (RFC 9111 section 4.4).
 /// </summary>
-internal sealed class Passing(ResponseStore store, Marks marks, CacheMetrics metrics)
+internal sealed class Passing(ResponseStore store, Marks marks, CacheMetrics metrics, string loopName, bool showsKey)
 {
     /// <param name="context">The client's.</param>
     /// <param name="next">The rest of YARP's pipeline.</param>
@@ -26,11 +26,18 @@ internal sealed class Passing(ResponseStore store, Marks marks, CacheMetrics met
     {
         var method = context.Request.Method;
         ForwardedFields.Clean(context.Request.Headers, HttpMethods.IsGet(method) || HttpMethods.IsHead(method));
+        if (CdnLoop.Names(context.Request.Headers[CdnLoop.FieldName], loopName))
+        {
+            metrics.Record(new Outcome(CacheResult.Refused));
+            await ProblemResponse.WriteAsync(context.Response, StatusCodes.Status508LoopDetected);
+            return;
+        }
+        CdnLoop.Add(context.Request.Headers, loopName);
         if (UnsafeMethods.IsUnsafe(method) && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody is false)
             context.Request.ContentLength = 0; // what says nothing of a body is sent again when a pooled connection dies under it
         if (!IsWebSocket(context.Request.Headers.Upgrade))
             context.Features.Set<IHttpUpgradeFeature>(null); // nothing but websocket is upgraded: never h2c, and nobody who did not ask
-        var pass = new Pass(store, metrics, target, UnsafeMethods.IsUnsafe(method), marks.Current, context, new Outcome(CacheResult.Pass, reason), listener);
+        var pass = new Pass(store, metrics, target, showsKey, UnsafeMethods.IsUnsafe(method), marks.Current, context, new Outcome(CacheResult.Pass, reason), listener);
         context.Response.OnStarting(static state => ((Pass)state).OnStarting(), pass);
         try
         {
@@ -49,7 +56,7 @@ internal sealed class Passing(ResponseStore store, Marks marks, CacheMetrics met
         string.Equals(upgrade.ToString(), "websocket", StringComparison.OrdinalIgnoreCase);
 
     private sealed class Pass(
-        ResponseStore store, CacheMetrics metrics, InvalidationTarget target, bool isUnsafe, long since, HttpContext context, Outcome outcome, IPassListener? listener)
+        ResponseStore store, CacheMetrics metrics, InvalidationTarget target, bool showsKey, bool isUnsafe, long since, HttpContext context, Outcome outcome, IPassListener? listener)
     {
         private bool _done;
 
@@ -62,7 +69,7 @@ internal sealed class Passing(ResponseStore store, Marks marks, CacheMetrics met
             if (listener?.OnHead(context, mark) is { } decision)
                 Outcome = Outcome with { Stored = decision.Store, StoreReason = decision.Reason, TimeToLive = decision.Store ? decision.FreshnessLifetime : null };
             response.Headers.Remove(TargetedCacheControl.OwnField);
-            response.Headers.Append("Cache-Status", CacheStatusText.Of(Outcome, response.StatusCode));
+            response.Headers.Append("Cache-Status", CacheStatusText.Of(Outcome, response.StatusCode, showsKey ? CacheKey.Text(target.Uri) : null));
             return Task.CompletedTask;
         }
 
