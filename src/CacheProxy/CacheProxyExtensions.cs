@@ -21,6 +21,7 @@ public static class CacheProxyExtensions
         services.AddMetrics();
         services.TryAddSingleton<CacheMetrics>();
         services.TryAddSingleton<CacheCore>();
+        services.TryAddSingleton<Explainer>();
         services.AddSingleton<ITransformProvider, ForwardingTransforms>();
         return services;
     }

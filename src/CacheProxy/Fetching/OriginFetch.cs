@@ -134,7 +134,7 @@ internal sealed class OriginFetch
         if (decision.Store)
             _storedHead = head;
         else
-            OnNotStored(head, shared);
+            OnNotStored(head, decision.Reason, shared);
         _flight.Recording.Expect(head.ContentLength);
         Publish(new FlightAnswer(FlightAnswerKind.Recorded)
         {
@@ -154,8 +154,9 @@ internal sealed class OriginFetch
         : !_order.Settings.StoreCloseDelimited && Context.Features.Get<CloseDelimited>() is not null ? decision with { Store = false, Reason = StoreReason.Incomplete }
         : decision;
 
-    private void OnNotStored(ResponseHead head, bool shared)
+    private void OnNotStored(ResponseHead head, StoreReason reason, bool shared)
     {
+        _fetcher.Refusals.Remember(_order.CacheKey, reason, head.StatusCode, _responseTime);
         if (!shared)
             _flight.Recording.StopKeeping();
         // One client's fields can bring on a refusal (406, 403, 431): it is no word on what the others would get.
@@ -170,6 +171,7 @@ internal sealed class OriginFetch
     /// <summary>It will not be stored after all: it is larger than what is stored, or the budget of recordings is used up.</summary>
     private void OnOutgrown()
     {
+        _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.TooLarge, _storedHead!.StatusCode, _responseTime);
         _storedHead = null;
         if (_flight.Recording.Length > _order.Settings.MaxBodyBytes)
             _fetcher.Coalescer.RememberUncacheable(_flight.Key, _fetcher.Clock.Now);
@@ -192,7 +194,10 @@ internal sealed class OriginFetch
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         var freshened = MakeStored(head, stored.Body, stored.Trailers, decision);
         if (!decision.Store || freshened is null || !_fetcher.Store.Store(_order.CacheKey, freshened, decision.Retention))
+        {
+            _fetcher.Refusals.Remember(_order.CacheKey, decision.Store ? StoreReason.Overtaken : decision.Reason, head.StatusCode, _responseTime);
             _fetcher.Store.Remove(_order.CacheKey, stored);
+        }
         Publish(new FlightAnswer(FlightAnswerKind.Freshened)
         {
             Stored = freshened ?? stored,
@@ -247,9 +252,8 @@ internal sealed class OriginFetch
         _flight.Recording.End(failed: !whole, trailers);
         try
         {
-            if (_storedHead is { } head && _flight.Recording.ToBody() is { } body && (head.ContentLength ?? body.Length) == body.Length
-                && MakeStored(Validation.StoredHead(head, _order.Settings.Policy.StoreSetCookie), body, trailers, _answer!.Decision) is { } stored)
-                _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime));
+            if (_storedHead is { } head)
+                Store(head, trailers);
         }
         catch (Exception exception)
         {
@@ -260,6 +264,17 @@ internal sealed class OriginFetch
         _flight.Recording.Wake();
         _flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
         _flight.Dispose();
+    }
+
+    private void Store(ResponseHead head, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers)
+    {
+        if (_flight.Recording.ToBody() is not { } body || (head.ContentLength ?? body.Length) != body.Length)
+            _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.Cut, head.StatusCode, _responseTime);
+        else if (MakeStored(Validation.StoredHead(head, _order.Settings.Policy.StoreSetCookie), body, trailers, _answer!.Decision) is { } stored
+            && _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime)))
+            _fetcher.Refusals.Forget(_order.CacheKey);
+        else
+            _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.Overtaken, head.StatusCode, _responseTime);
     }
 
     private StoredResponse? MakeStored(

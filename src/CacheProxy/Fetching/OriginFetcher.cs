@@ -35,6 +35,8 @@ internal sealed class OriginFetcher(
 
     public string[] CredentialFields => credentialFields;
 
+    public Refusals Refusals { get; } = new();
+
     /// <summary>Our name in CDN-Loop.</summary>
     public string LoopName => loopName;
 

@@ -61,6 +61,8 @@ internal sealed class CacheCore : IDisposable
 
     public OriginFetcher Fetcher { get; }
 
+    public Refusals Refusals => Fetcher.Refusals;
+
     /// <summary>
     /// Our name in CDN-Loop, of this process alone: caches of this kind may stand one behind the other, and need no names from anybody.
     /// </summary>

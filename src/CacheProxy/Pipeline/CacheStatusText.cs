@@ -50,6 +50,8 @@ internal static class CacheStatusText
         StoreReason.Expired => "expired",
         StoreReason.TooLarge => "too-large",
         StoreReason.Incomplete => "close-delimited",
+        StoreReason.Cut => "cut",
+        StoreReason.Overtaken => "overtaken",
         _ => "not-stored",
     };
 }

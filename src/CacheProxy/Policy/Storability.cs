@@ -137,7 +137,15 @@ internal enum StoreReason
     /// <summary>Neither fresh nor of use when stale.</summary>
     Expired,
     TooLarge,
+
+    /// <summary>Only the end of its connection ends it.</summary>
     Incomplete,
+
+    /// <summary>It broke off.</summary>
+    Cut,
+
+    /// <summary>An invalidation or a later response came before it was whole, or it is larger than the store.</summary>
+    Overtaken,
 }
 
 /// <param name="Store">May be stored, and handed to those who wait (each is checked for itself as well).</param>
