@@ -43,6 +43,11 @@ internal sealed class ExchangeFeatures : IFeatureCollection,
         AllDestinations = proxy.AllDestinations;
         AvailableDestinations = proxy.AvailableDestinations;
         Endpoint = client.GetEndpoint();
+        if (client.Features.Get<RequestContent>() is { } content)
+        {
+            Method = request.Method;
+            Body = new MemoryStream(content.Bytes, writable: false);
+        }
     }
 
     public string Protocol { get; set; }

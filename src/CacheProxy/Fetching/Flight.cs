@@ -1,4 +1,5 @@
 using CacheProxy.Coherence;
+using CacheProxy.Keys;
 
 namespace CacheProxy.Fetching;
 
@@ -32,7 +33,7 @@ internal sealed class Flight : IDisposable
     {
         Key = key;
         Fill = fill;
-        _fence = new FlightFence(new Fence(cacheKey, Array.Empty<string>(), fill.Local));
+        _fence = new FlightFence(new Fence(CacheKey.UriOf(cacheKey), Array.Empty<string>(), fill.Local));
         Recording = new Recording(recordingLimits);
         _limits = limits;
     }

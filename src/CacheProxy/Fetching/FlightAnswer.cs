@@ -45,6 +45,9 @@ internal sealed record FlightAnswer(FlightAnswerKind Kind)
 
     public string?[] VaryValues { get; init; } = [];
 
+    /// <summary>The origin's status code where the answer is not its response; <c>null</c> when it gave none.</summary>
+    public int? ForwardStatus { get; init; }
+
     /// <summary>The response to answer from, for <see cref="FlightAnswerKind.Freshened"/> and <see cref="FlightAnswerKind.StaleOnError"/>.</summary>
     public StoredResponse? Stored { get; init; }
 }

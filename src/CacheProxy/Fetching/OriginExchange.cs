@@ -34,6 +34,7 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
         _fetch = fetch;
         _cancellation = cancellation;
         _body = new ExchangeBody(this);
+        CanHaveBody = client.Features.Get<RequestContent>() is { Bytes.Length: > 0 };
         _context = new DefaultHttpContext(new FeatureCollection(new ExchangeFeatures(this, client, requestFields))) { ServiceScopeFactory = scopes };
     }
 
@@ -59,7 +60,7 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
 
     public PipeWriter Writer => _writer ??= PipeWriter.Create(_body, new StreamPipeWriterOptions(leaveOpen: true));
 
-    public bool CanHaveBody => false;
+    public bool CanHaveBody { get; }
 
     public CancellationToken RequestAborted { get => _cancellation; set => throw new NotSupportedException(); }
 

@@ -1,5 +1,6 @@
 using CacheProxy.Coherence;
 using CacheProxy.Http;
+using CacheProxy.Invalidation;
 using CacheProxy.Keys;
 using CacheProxy.Pipeline;
 using CacheProxy.Policy;
@@ -16,11 +17,11 @@ internal sealed partial class OriginFetch
     {
         var request = Request;
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
-        var names = NamesOf(head);
+        var names = Tags.Of(_order.CacheKey, head);
         if (decision.Store)
             decision = Storable(head, decision, names);
         if (names is { Length: > 0 })
-            _flight.Fenced(new Fence(_order.CacheKey, names, _flight.Fill.Local));
+            _flight.Fenced(new Fence(CacheKey.UriOf(_order.CacheKey), names, _flight.Fill.Local));
         var varyFields = Vary.Fields(head.Vary);
         // What is not fresh even now is stored for later needs only: to whoever else waits the origin might say something else.
         var isFresh = decision.Store && decision.FreshnessLifetime > _initialAge;
@@ -28,7 +29,7 @@ internal sealed partial class OriginFetch
         if (decision.Store)
             _storedHead = head;
         else
-            OnNotStored(head, shared);
+            OnNotStored(head, decision.Reason, shared);
         _flight.Recording.Expect(head.ContentLength);
         Publish(new FlightAnswer(FlightAnswerKind.Recorded)
         {
@@ -45,12 +46,13 @@ internal sealed partial class OriginFetch
     /// <summary>What policy cannot see: the size, and whether the end of the body can be told from a connection that broke.</summary>
     private StoreDecision Storable(ResponseHead head, StoreDecision decision, string[]? names) =>
         head.ContentLength > _order.Settings.MaxBodyBytes ? decision with { Store = false, Reason = StoreReason.TooLarge }
-        : Context.Features.Get<CloseDelimited>() is not null ? decision with { Store = false, Reason = StoreReason.Incomplete }
+        : !_order.Settings.StoreCloseDelimited && Context.Features.Get<CloseDelimited>() is not null ? decision with { Store = false, Reason = StoreReason.Incomplete }
         : names is null ? decision with { Store = false, Reason = StoreReason.TooManyGroups }
         : decision;
 
-    private void OnNotStored(ResponseHead head, bool shared)
+    private void OnNotStored(ResponseHead head, StoreReason reason, bool shared)
     {
+        _fetcher.Refusals.Remember(_order.CacheKey, reason, head.StatusCode, _responseTime);
         if (!shared)
             _flight.Recording.StopKeeping();
         // One client's fields can bring on a refusal (406, 403, 431): it is no word on what the others would get.
@@ -65,6 +67,7 @@ internal sealed partial class OriginFetch
     /// <summary>It will not be stored after all: it is larger than what is stored, or the budget of recordings is used up.</summary>
     private void OnOutgrown()
     {
+        _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.TooLarge, _storedHead!.StatusCode, _responseTime);
         _storedHead = null;
         if (_flight.Recording.Length > _order.Settings.MaxBodyBytes)
             _fetcher.Coalescer.RememberUncacheable(_flight.Key, _fetcher.Clock.Now);
@@ -83,12 +86,21 @@ internal sealed partial class OriginFetch
             return;
         }
         var request = Request;
-        var head = Validation.Freshen(stored.Head, notModified, _responseTime);
+        var head = Validation.Freshen(stored.Head, notModified, _responseTime, _order.Settings.Policy.StoreSetCookie);
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         var freshened = MakeStored(head, stored.Body, stored.Trailers, decision);
         if (!decision.Store || freshened is null || !_fetcher.Store.Store(_order.CacheKey, freshened, decision.Retention))
+        {
+            _fetcher.Refusals.Remember(_order.CacheKey, decision.Store ? StoreReason.Overtaken : decision.Reason, head.StatusCode, _responseTime);
             _fetcher.Store.Remove(_order.CacheKey, stored);
-        Publish(new FlightAnswer(FlightAnswerKind.Freshened) { Stored = freshened ?? stored, Decision = decision, IsShared = decision.Store });
+        }
+        Publish(new FlightAnswer(FlightAnswerKind.Freshened)
+        {
+            Stored = freshened ?? stored,
+            Decision = decision,
+            IsShared = decision.Store,
+            ForwardStatus = StatusCodes.Status304NotModified,
+        });
     }
 
     /// <summary>No head came: a stored response stands in where it may, else YARP's status goes to all who wait, but never into the store.</summary>

@@ -39,7 +39,9 @@ internal sealed partial class OriginFetch
         _fetcher = fetcher;
         _order = order;
         _flight = flight;
-        _requestFields = new HeaderDictionary(ForwardedFields.ForFetch(client.Request.Headers, order.Validating is { } stored ? Validation.Conditions(stored.Head) : null));
+        _requestFields = new HeaderDictionary(ForwardedFields.ForFetch(client.Request.Headers, order.Validating is { } stored ? Validation.Conditions(stored.Head) : null, fetcher.LoopName));
+        if (client.Features.Get<RequestContent>() is { Bytes.Length: > 0 } content)
+            _requestFields.ContentLength = content.Bytes.Length;
         _exchange = new OriginExchange(client, _requestFields, this, fetcher.Scopes, flight.Cancellation);
         _next = next;
         _parent = parent;
@@ -104,7 +106,7 @@ internal sealed partial class OriginFetch
         if (statusCode == StatusCodes.Status304NotModified)
             OnNotModified(head);
         else if (statusCode >= 500 && StandIn() is { } standIn)
-            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true });
+            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true, ForwardStatus = statusCode });
         else
             OnResponse(head, bytesFollow);
     }
@@ -149,9 +151,8 @@ internal sealed partial class OriginFetch
         _flight.Recording.End(failed: !whole, trailers);
         try
         {
-            if (_storedHead is { } head && _flight.Recording.ToBody() is { } body && (head.ContentLength ?? body.Length) == body.Length
-                && MakeStored(Validation.StoredHead(head), body, trailers, _answer!.Decision) is { } stored)
-                _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime));
+            if (_storedHead is { } head)
+                Store(head, trailers);
         }
         catch (Exception exception)
         {
@@ -165,10 +166,21 @@ internal sealed partial class OriginFetch
         _fetcher.Deliveries.Enforce(); // the budget of recordings no longer counts it
     }
 
+    private void Store(ResponseHead head, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers)
+    {
+        if (_flight.Recording.ToBody() is not { } body || (head.ContentLength ?? body.Length) != body.Length)
+            _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.Cut, head.StatusCode, _responseTime);
+        else if (MakeStored(Validation.StoredHead(head, _order.Settings.Policy.StoreSetCookie), body, trailers, _answer!.Decision) is { } stored
+            && _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime)))
+            _fetcher.Refusals.Forget(_order.CacheKey);
+        else
+            _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.Overtaken, head.StatusCode, _responseTime);
+    }
+
     private StoredResponse? MakeStored(
         ResponseHead head, Body body, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers, StoreDecision decision)
     {
-        if (Vary.Fields(head.Vary) is not { } varyFields || NamesOf(head) is not { } names)
+        if (Vary.Fields(head.Vary) is not { } varyFields || Tags.FenceOf(_order.CacheKey, head, _flight.Fill.Local) is not { } fence)
             return null;
         return new StoredResponse
         {
@@ -181,11 +193,9 @@ internal sealed partial class OriginFetch
             RequestWasAuthorized = Request.HasAuthorization,
             VaryFields = varyFields,
             VaryValues = Vary.Values(varyFields, _requestFields),
-            Fence = new Fence(_order.CacheKey, names, _flight.Fill.Local),
+            Fence = fence,
         };
     }
-
-    private string[]? NamesOf(ResponseHead head) => Tags.Of(_order.CacheKey, head["Cache-Groups"], head["Surrogate-Key"], head["Cache-Tag"]);
 }
 
 /// <summary>What a fetch is for.</summary>

@@ -18,6 +18,7 @@ internal sealed class OriginFetcher(
     CacheClock clock,
     TimeProvider time,
     string[] credentialFields,
+    string loopName,
     CacheMetrics metrics,
     IServiceScopeFactory scopes,
     IHttpContextAccessor? accessor,
@@ -48,6 +49,11 @@ internal sealed class OriginFetcher(
 
     /// <summary>For the services of fetches, which do not end with their clients' requests.</summary>
     public IServiceScopeFactory Scopes => scopes;
+
+    public Refusals Refusals { get; } = new();
+
+    /// <summary>Our name in CDN-Loop.</summary>
+    public string LoopName => loopName;
 
     /// <summary>
     /// Begins a fetch on behalf of whoever is aboard the flight. Everything that is needed of the client's context is copied before this

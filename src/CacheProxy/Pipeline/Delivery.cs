@@ -119,10 +119,11 @@ internal static class Delivery
             headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes */{whole}");
     }
 
-    /// <summary>Content-Length follows from the body, Age from the time.</summary>
+    /// <summary>Content-Length follows from the body, Age from the time; what was said to this cache alone is said.</summary>
     private static bool IsOurs(string name) =>
         name.Equals(HeaderNames.ContentLength, StringComparison.OrdinalIgnoreCase)
-        || name.Equals(HeaderNames.Age, StringComparison.OrdinalIgnoreCase);
+        || name.Equals(HeaderNames.Age, StringComparison.OrdinalIgnoreCase)
+        || name.Equals(TargetedCacheControl.OwnField, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>What a 304 does not repeat of the representation (RFC 9110 section 15.4.5).</summary>
     private static bool IsOfTheBody(string name) =>

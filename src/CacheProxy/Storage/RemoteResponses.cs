@@ -13,10 +13,10 @@ namespace CacheProxy.Storage;
 /// <param name="local">Where what is found goes as well.</param>
 /// <param name="node">This node.</param>
 /// <param name="clock">The cache's time.</param>
-/// <param name="names">The texts of a response's tags; <c>null</c>: it must not be stored.</param>
+/// <param name="fenceOf">Makes a response's fence; <c>null</c>: it must not be stored.</param>
 /// <param name="maxBytes">The largest response that is shared, encoded.</param>
 internal sealed class RemoteResponses(
-    IRemoteStore store, ResponseStore local, CoherenceNode node, CacheClock clock, Func<string, ResponseHead, string[]?> names, long maxBytes)
+    IRemoteStore store, ResponseStore local, CoherenceNode node, CacheClock clock, Func<string, ResponseHead, long, Fence?> fenceOf, long maxBytes)
 {
     /// <summary>What may be on its way to the remote store at one time, all together; beyond it a response stays on this node.</summary>
     private const long MaxPendingBytes = 32 << 20;
@@ -47,7 +47,7 @@ internal sealed class RemoteResponses(
                 isUnshareable |= item.Name == UnshareableName(lease);
                 continue;
             }
-            if (StoredResponseCodec.Decode(cacheKey, item.Value.Span, item.Resident, clock.Now, standing, names) is not var (response, retention)
+            if (StoredResponseCodec.Decode(cacheKey, item.Value.Span, item.Resident, clock.Now, standing, fenceOf) is not var (response, retention)
                 || item.Name != NameOf(response) || item.IsSoft)
                 continue;
             if (!local.Store(cacheKey, response, retention))

@@ -48,7 +48,7 @@ public sealed class StoredResponseCodecTests
 
     [Fact]
     public void Another_keys_response_is_nothing() =>
-        StoredResponseCodec.Decode(Key + "x", Encode(Response([1], null)), TimeSpan.Zero, Now, new Standing(1, default), NoNames).ShouldBeNull();
+        StoredResponseCodec.Decode(Key + "x", Encode(Response([1], null)), TimeSpan.Zero, Now, new Standing(1, default), Fenced).ShouldBeNull();
 
     [Fact]
     public void Every_beginning_is_nothing()
@@ -93,9 +93,9 @@ public sealed class StoredResponseCodecTests
         StoredResponseCodec.Encode(Key, response, 90 * Second, at ?? Now, 1 << 20).ShouldNotBeNull();
 
     private static (StoredResponse Response, TimeSpan Retention)? Decode(byte[] bytes, TimeSpan resident = default, DateTimeOffset? now = null) =>
-        StoredResponseCodec.Decode(Key, bytes, resident, now ?? Now, new Standing(1, default), NoNames);
+        StoredResponseCodec.Decode(Key, bytes, resident, now ?? Now, new Standing(1, default), Fenced);
 
-    private static string[]? NoNames(string key, ResponseHead head) => [];
+    private static Fence? Fenced(string key, ResponseHead head, long fill) => new Fence(key, Array.Empty<string>(), fill);
 
     private static StoredResponse Response(
         byte[] body, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers, params KeyValuePair<string, StringValues>[] more) => new()
