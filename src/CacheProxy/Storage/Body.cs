@@ -38,6 +38,16 @@ internal sealed class Body
     public ValueTask<FlushResult> WriteToAsync(PipeWriter writer, long offset, long length, CancellationToken cancellation) =>
         writer.WriteAsync(_segments[0].Slice((int)offset, (int)length), cancellation);
 
+    /// <summary>Copies all of it.</summary>
+    public void CopyTo(Span<byte> target)
+    {
+        foreach (var segment in _segments)
+        {
+            segment.Span.CopyTo(target);
+            target = target[segment.Length..];
+        }
+    }
+
     /// <summary><paramref name="length"/> bytes from <paramref name="offset"/> on, in pieces of at most 64 KiB.</summary>
     public IEnumerable<ReadOnlyMemory<byte>> Pieces(long offset, long length)
     {
