@@ -30,16 +30,6 @@ internal sealed class Body
     /// <summary>Whether it is one piece of at most 64 KiB: the common hit, one write, which needs no state machine.</summary>
     public bool IsOnePiece => _segments is null;
 
-    /// <summary>Copies all of it.</summary>
-    public void CopyTo(Span<byte> target)
-    {
-        foreach (var piece in Pieces(0, Length))
-        {
-            piece.Span.CopyTo(target);
-            target = target[piece.Length..];
-        }
-    }
-
     /// <summary>Whether the store's budget counts it.</summary>
     public bool IsStored => Volatile.Read(ref _owners) > 0;
 
@@ -52,6 +42,16 @@ internal sealed class Body
     /// <summary>Writes <paramref name="length"/> bytes from <paramref name="offset"/> on of a body of one piece.</summary>
     public ValueTask<FlushResult> WriteToAsync(PipeWriter writer, long offset, long length, CancellationToken cancellation) =>
         writer.WriteAsync(_first.AsMemory((int)offset, (int)length), cancellation);
+
+    /// <summary>Copies all of it.</summary>
+    public void CopyTo(Span<byte> target)
+    {
+        foreach (var piece in Pieces(0, Length))
+        {
+            piece.Span.CopyTo(target);
+            target = target[piece.Length..];
+        }
+    }
 
     /// <summary><paramref name="length"/> bytes from <paramref name="offset"/> on, in pieces of at most 64 KiB.</summary>
     public IEnumerable<ReadOnlyMemory<byte>> Pieces(long offset, long length)

@@ -36,7 +36,12 @@ internal static class Responses
         return [.. SHA256.HashData(bytes), .. bytes];
     }
 
-    public static byte[] Bytes(Body body) => [.. body.Pieces(0, body.Length).SelectMany(piece => piece.ToArray())];
+    public static byte[] Bytes(Body body)
+    {
+        var bytes = new byte[body.Length];
+        body.CopyTo(bytes);
+        return bytes;
+    }
 
     public static string KeyOfSignedBody(Body body)
     {
