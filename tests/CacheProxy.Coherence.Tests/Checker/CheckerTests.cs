@@ -16,7 +16,7 @@ public sealed class CheckerTests(ITestOutputHelper output)
     {
         if (Number("COHERENCE_SEED") is { } seed)
         {
-            Schedule.Run(seed, Safeguards.All).ShouldBeNull();
+            Schedule.Run(seed, Safeguards.All, output.WriteLine).ShouldBeNull();
             return;
         }
         var count = Number("COHERENCE_SCHEDULES") ?? DefaultSchedules;

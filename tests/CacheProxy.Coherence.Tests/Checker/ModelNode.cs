@@ -83,7 +83,9 @@ internal sealed class ModelNode(Simulation simulation, int owner, CoherenceNode 
             if (!answer.IsError)
             {
                 Keep(key, answer, began.Local);
-                var fill = find.Kind == RemoteFindKind.Unavailable ? began.Shared : find.Position;
+                // Bytes read just now begin where the store stood when it was asked. A body that a 304 lets live on does not: what was purged between
+                // here and there, and not yet heard of here, was meant for it.
+                var fill = find.Kind == RemoteFindKind.Unavailable || answer.BodyAt == known?.Answer.BodyAt ? began.Shared : find.Position;
                 await store.StoreAsync(key, Pack(key, answer, fill), find.Lease, TimeSpan.FromMinutes(1), CancellationToken.None);
             }
         }

@@ -28,16 +28,20 @@ internal sealed class ModelRedis(Simulation simulation, Safeguards on, int bits,
         var kind = OrderAnswerKind.Next;
         var at = question.At.Position;
         if (_state.Generation == 0)
-            Begin(1);
+            Begin(1, at.Generation);
         if (!on.HasFlag(Safeguards.Generation))
             kind = at.Generation == 0 ? OrderAnswerKind.Lost : OrderAnswerKind.Next;
         else if (at.Generation != _state.Generation)
+        {
             kind = OrderAnswerKind.Lost;
+            if (at.Generation >> 40 >= _state.Generation >> 40)
+                Begin(_state.Sequence + 1, at.Generation);
+        }
         else if (at.Sequence <= _state.Sequence && NonceAt(at.Sequence) is null)
             kind = OrderAnswerKind.Gap;
         else if (at.Sequence > _state.Sequence || NonceAt(at.Sequence) != question.At.Nonce)
         {
-            Begin(Math.Max(_state.Sequence, at.Sequence) + 1);
+            Begin(Math.Max(_state.Sequence, at.Sequence) + 1, at.Generation);
             kind = OrderAnswerKind.Lost;
         }
         foreach (var node in question.Acknowledge)
@@ -52,8 +56,11 @@ internal sealed class ModelRedis(Simulation simulation, Safeguards on, int bits,
         if (_state.Sequence > before)
             Bell(null);
         _state.Nodes[question.Node] = (new Position(_state.Generation, kind == OrderAnswerKind.Next ? at.Sequence : 0), simulation.Now, number);
+        _state.NodesSince ??= simulation.Now;
         var nodes = question.WantsNodes
-            ? _state.Nodes.Where(n => simulation.Now - n.Value.Heard <= live).Select(n => new NodePlace(n.Key, n.Value.Applied)).ToArray() : [];
+            ? _state.Nodes.Where(n => simulation.Now - n.Value.Heard <= live).Select(n => new NodePlace(n.Key, n.Value.Applied)).ToList() : [];
+        if (question.WantsNodes && simulation.Now - _state.NodesSince < live)
+            nodes.Add(new NodePlace("?", default));
         List<OrderEntry> entries = kind == OrderAnswerKind.Next ? [.. _state.Stream.Where(e => e.Place.Position.Sequence > at.Sequence)] : [];
         if (kind == OrderAnswerKind.Next && at.Sequence < _state.Sequence && (entries.Count == 0 || entries[0].Place.Position.Sequence != at.Sequence + 1))
             (kind, entries) = (OrderAnswerKind.Gap, []);
@@ -121,9 +128,9 @@ internal sealed class ModelRedis(Simulation simulation, Safeguards on, int bits,
 
     public void RestartEmpty() => FailOver(new State(bits));
 
-    private void Begin(long sequence)
+    private void Begin(long sequence, ulong after)
     {
-        _state.Generation = (ulong)simulation.Random.NextInt64(1, long.MaxValue);
+        _state.Generation = (((after >> 40) + 1) << 40) | (ulong)simulation.Random.NextInt64(1, 1L << 40);
         Add(new OrderEntry(default, "", 0, false, new Invalidation(MarkStrength.Invalid, [Tag.All])), sequence);
         Began();
     }
@@ -184,6 +191,8 @@ internal sealed class ModelRedis(Simulation simulation, Safeguards on, int bits,
 
         public long Sequence { get; set; }
 
+        public long? NodesSince { get; set; }
+
         public long[] All { get; private init; } = new long[4];
 
         public long[][] Slots { get; private init; } = [[], new long[2 << bits], new long[2 << bits], new long[2 << bits]];
@@ -201,6 +210,7 @@ internal sealed class ModelRedis(Simulation simulation, Safeguards on, int bits,
             Generation = Generation,
             Nonce = Nonce,
             Sequence = Sequence,
+            NodesSince = NodesSince,
             All = [.. All],
             Slots = [.. Slots.Select(s => s.ToArray())],
             Stream = [.. Stream],

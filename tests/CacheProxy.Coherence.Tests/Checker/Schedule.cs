@@ -27,6 +27,7 @@ internal sealed class Schedule
     private readonly Session[] _sessions = [new(), new(), new()];
     private readonly int _seed;
     private string? _violation;
+    private Action<string>? _trace;
 
     private Schedule(int seed, Safeguards on)
     {
@@ -61,7 +62,7 @@ internal sealed class Schedule
     public static long Operations;
 
     /// <returns>What went wrong; <c>null</c>: nothing.</returns>
-    public static string? Run(int seed, Safeguards on) => new Schedule(seed, on).Run();
+    public static string? Run(int seed, Safeguards on, Action<string>? trace = null) => new Schedule(seed, on) { _trace = trace }.Run();
 
     private string? Run()
     {
@@ -101,6 +102,7 @@ internal sealed class Schedule
             return; // passes the caches by until its write is in the order
         var (began, need) = (_simulation.Now, session.Token);
         var answer = await _nodes[node].ReadAsync(key, need);
+        _trace?.Invoke($"{_simulation.Now}: node {node} answers the read of {key} from {began}, need {need}: {answer}");
         if (answer.IsError)
             return;
         if (answer.Version > _origin.VersionOf(key))
@@ -126,9 +128,11 @@ internal sealed class Schedule
             _origin.Write(key!);
         var mark = new Mark(invalidation, invalidation.Tags[0] is "group" or Tag.All ? null : key, _simulation.Now, isWrite ? _origin.VersionOf(key!) : 0, isWrite);
         _marks.Add(mark);
+        _trace?.Invoke($"{_simulation.Now}: node {node} invalidates {invalidation.Strength} {invalidation.Tags[0]}, {(isWrite ? "written" : "purged")} {mark.Version}");
         if (isWrite)
             session.IsPinned = true;
         var receipt = await _nodes[node].Node.InvalidateAsync(invalidation, TimeSpan.FromMilliseconds(40), CancellationToken.None);
+        _trace?.Invoke($"{_simulation.Now}: node {node} has invalidated what began at {mark.Began}: {receipt.Position}, {string.Join(", ", receipt.Nodes)}");
         mark.IsAnswered(_simulation.Now, node, receipt);
         if (isWrite && receipt.Position is { } position)
             (session.IsPinned, session.Token) = (false, position);
@@ -138,7 +142,9 @@ internal sealed class Schedule
     {
         var random = _simulation.Random;
         var (node, time) = (random.Next(Nodes), Simulation.Milliseconds(random.Next(10, 250)));
-        switch (random.Next(9))
+        var fault = random.Next(9);
+        _trace?.Invoke($"{_simulation.Now}: fault {fault} at node {node} for {time}");
+        switch (fault)
         {
             case 0 or 1:
                 _links[node].IsCut = true;
