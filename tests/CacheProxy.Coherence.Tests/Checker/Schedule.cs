@@ -242,7 +242,7 @@ internal sealed class Schedule
         public void IsAppended(long effective)
         {
             for (var i = 0; i < Nodes; i++)
-                EffectiveAt[i] = Math.Min(EffectiveAt[i], effective);
+                (Lost[i], EffectiveAt[i]) = (false, Lost[i] ? effective : Math.Min(EffectiveAt[i], effective));
         }
 
         public void IsAnswered(long now, int node, InvalidationReceipt receipt)
@@ -268,8 +268,8 @@ internal sealed class Schedule
 
         public void IsNoticed(long effective)
         {
-            if (_isForgotten)
-                IsAppended(effective);
+            for (var i = 0; i < Nodes && _isForgotten; i++)
+                EffectiveAt[i] = Math.Min(EffectiveAt[i], effective);
         }
     }
 }
