@@ -5,7 +5,7 @@ internal sealed class InProcessOrder : IOrder
 {
     private static readonly long[] None = new long[4];
 
-    private OrderPlace _now = new(new Position((ulong)Random.Shared.NextInt64(1, long.MaxValue), 0), 0);
+    private OrderPlace _now = new(new Position(Position.GenerationAfter(0), 0), 0);
 
     public bool IsInProcess => true;
 
