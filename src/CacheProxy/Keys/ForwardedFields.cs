@@ -21,7 +21,7 @@ internal static class ForwardedFields
     private static readonly FrozenSet<string> Overrides = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
         "Forwarded", "X-Forwarded", "X-Host", "X-HTTP-Host-Override", "X-Url-Scheme", "X-Scheme", "X-Script-Name", "Front-End-Https", "Proxy",
-        "Base-Url", "Request-Uri", "X-Matched-Path", "X-Now-Route-Matches");
+        "CacheProxy-Min-Seq", "CacheProxy-Seq", "Base-Url", "Request-Uri", "X-Matched-Path", "X-Now-Route-Matches");
 
     private static readonly string[] OverridePrefixes = ["X-Forwarded-", "X-Original-", "X-Rewrite-", "X-Middleware-", "X-Invoke-"];
 

@@ -50,14 +50,28 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             ApplyRules(rules, request, raw, ref uri);
         if (HasBodyOrUpgrade(context))
             return PassAsync(context, uri, ForwardReason.Bypass);
+        var need = settings.ReadYourWrites == ReadYourWrites.None ? default : SessionToken.Take(request, settings.ReadYourWrites);
         var head = new RequestHead(request.Method, request.Headers, core.CredentialFields);
-        return head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass) : LookAsync(context, uri, settings, head, now);
+        if (head.HasOriginPreconditions)
+            return PassAsync(context, uri, ForwardReason.Bypass);
+        return need.IsNone || core.IsTrusted(settings, need)
+            ? LookAsync(context, uri, settings, head, now, need)
+            : CatchUpAsync(context, uri, settings, need);
     }
 
-    private Task LookAsync(HttpContext context, in TargetUri uri, RouteSettings settings, in RequestHead head, DateTimeOffset now)
+    /// <summary>The client knows of a write that this node has not heard of yet.</summary>
+    private async Task CatchUpAsync(HttpContext context, TargetUri uri, RouteSettings settings, Need need)
+    {
+        if (!need.IsPending)
+            await core.Node.ReachAsync(need.Position, core.CatchUpTime, context.RequestAborted);
+        var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
+        await LookAsync(context, uri, settings, head, core.Clock.Now, need);
+    }
+
+    private Task LookAsync(HttpContext context, in TargetUri uri, RouteSettings settings, in RequestHead head, DateTimeOffset now, in Need need)
     {
         // (3) The stored responses, and (4) the decision.
-        var (resource, stored, decision) = core.Look(uri, head, now, settings.Policy);
+        var (resource, stored, decision) = core.Look(uri, head, now, settings, need);
 
         // (5) The answer.
         switch (decision.Verb)
@@ -76,14 +90,14 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                     return PassAsync(context, uri, reason);
                 if (HttpMethods.IsHead(head.Method))
                     return PassAsync(context, uri, reason, stored is null ? null : new PassedHead(core, settings, uri, stored));
-                return FetchAsync(context, uri, settings, resource, stored, decision, reason);
+                return FetchAsync(context, uri, settings, resource, stored, decision, reason, need);
         }
     }
 
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(
         HttpContext context, TargetUri uri, RouteSettings settings, CachedResource? resource, StoredResponse? stored, ReuseDecision decision,
-        ForwardReason reason)
+        ForwardReason reason, Need need)
     {
         if (CdnLoop.Names(context.Request.Headers[CdnLoop.FieldName], core.LoopName))
         {
@@ -95,7 +109,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var varyFields = resource?.Variants[0].VaryFields ?? [];
         // Only staleness is excused by an error: what this request may not have at all, it may not have then either.
         var order = new FetchOrder(cacheKey, settings,
-            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason is ReuseReason.Stale ? stored : null);
+            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason is ReuseReason.Stale or ReuseReason.OutOfTouch ? stored : null, need);
 
         // A second round for those who find that the resource varies, and that the flight they were on is for others.
         for (var round = 0; round < 2; round++)
@@ -103,7 +117,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             var key = CollapseKey.Of(cacheKey, head.HasCredentials, varyFields, head.Fields);
             if (core.Coalescer.IsUncacheable(key, core.Clock.Now))
                 break;
-            if (core.Coalescer.JoinOrLead(key, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+            if (core.Coalescer.JoinOrLead(key, need, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
             {
                 await InvokeAsync(context); // another's fetch has just been stored
                 return;
@@ -167,6 +181,9 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 var decision = answer.Decision;
                 await ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Revalidated, reason, decision.Store, decision.Store ? null : decision.Reason, collapsed));
                 return true;
+            case FlightAnswerKind.Found:
+                await ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Remote, Collapsed: collapsed));
+                return true;
             case FlightAnswerKind.StaleOnError:
                 await ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Stale, reason, Collapsed: collapsed));
                 return true;
@@ -198,7 +215,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     {
         var cacheKey = CacheKey.Text(uri);
         var key = CollapseKey.Of(cacheKey, hasCredentials, resource.Variants[0].VaryFields, context.Request.Headers);
-        if (core.Coalescer.JoinOrLead(key, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+        if (core.Coalescer.JoinOrLead(key, default, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
             return; // refreshed meanwhile
         flight.RunInBackground();
         flight.Leave(reader);
@@ -220,6 +237,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         FlightAnswerKind.Recorded => answer.IsShared && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields)
             && (!answer.Decision.Store || Storability.Decide(head, answer.Head!, TimeSpan.Zero, policy).Store),
         FlightAnswerKind.Freshened => answer.IsShared && MayHave(answer.Stored!, head, policy), // the 304 may have made it private
+        FlightAnswerKind.Found => MayHave(answer.Stored!, head, policy),
         FlightAnswerKind.StaleOnError => MayHave(answer.Stored!, head, policy),
         FlightAnswerKind.Failed => true,
         _ => false,
@@ -227,7 +245,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
     private bool MayHave(StoredResponse stored, in RequestHead head, CachePolicy policy) =>
         Vary.Matches(stored.VaryFields, stored.VaryValues, head.Fields)
-        && Reuse.Decide(head, stored, stored.Fence.Check(core.Node), core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
+        && Reuse.Decide(head, stored, stored.Fence.Check(core.Node), isTrusted: true, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
 
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
     private Task PassAsync(HttpContext context, in TargetUri uri, ForwardReason reason, IPassListener? listener = null) =>
@@ -248,7 +266,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var keyed = settings.QueryRules is { } rules ? uri with { Target = rules.Apply(uri.Target) } : uri;
         var post = settings.Enabled && method == HttpMethods.Post ? new PassedPost(core, settings, keyed) : null;
         post?.Listen(context);
-        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules), ForwardReason.Method, post);
+        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules, settings.ReadYourWrites), ForwardReason.Method, post);
     }
 
     /// <summary>A QUERY (RFC 10008): safe as GET is, and its content part of the key.</summary>
@@ -264,7 +282,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         }
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         uri = uri with { Qualifier = "QUERY " + content.Digest };
-        await (head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass) : LookAsync(context, uri, settings, head, core.Clock.Now));
+        await (head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass) : LookAsync(context, uri, settings, head, core.Clock.Now, default));
     }
 
     /// <summary>What is left of the query is what is keyed and what is forwarded.</summary>

@@ -1,5 +1,6 @@
 using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
+using CacheProxy.Fetching;
 using CacheProxy.Http;
 using CacheProxy.Invalidation;
 using CacheProxy.Keys;
@@ -33,6 +34,8 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
             return;
         }
         CdnLoop.Add(context.Request.Headers, loopName);
+        if (invalidator.Standing is { } standing)
+            context.Request.Headers[MinSeq.FieldName] = standing.ToString();
         if (UnsafeMethods.IsUnsafe(method) && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody is false)
             context.Request.ContentLength = 0; // what says nothing of a body is sent again when a pooled connection dies under it
         if (!IsWebSocket(context.Request.Headers.Upgrade))
@@ -87,7 +90,10 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
             if (_done)
                 return null;
             _done = true;
-            return await invalidator.OnWriteAsync(target, responseFields, _begun);
+            var (position, fill) = await invalidator.OnWriteAsync(target, responseFields, _begun);
+            if (target.Token != ReadYourWrites.None && !context.Response.HasStarted)
+                SessionToken.Give(context, target.Token, position, invalidator.Staleness);
+            return fill;
         }
     }
 }
