@@ -1,3 +1,4 @@
+using CacheProxy.Coherence;
 using CacheProxy.Http;
 using CacheProxy.Keys;
 using CacheProxy.Pipeline;
@@ -15,8 +16,11 @@ internal sealed partial class OriginFetch
     {
         var request = Request;
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
+        var names = NamesOf(head);
         if (decision.Store)
-            decision = Storable(head, decision);
+            decision = Storable(head, decision, names);
+        if (names is { Length: > 0 })
+            _flight.Fenced(new Fence(_order.CacheKey, names, _flight.Fill.Local));
         var varyFields = Vary.Fields(head.Vary);
         // What is not fresh even now is stored for later needs only: to whoever else waits the origin might say something else.
         var isFresh = decision.Store && decision.FreshnessLifetime > _initialAge;
@@ -39,9 +43,10 @@ internal sealed partial class OriginFetch
     }
 
     /// <summary>What policy cannot see: the size, and whether the end of the body can be told from a connection that broke.</summary>
-    private StoreDecision Storable(ResponseHead head, StoreDecision decision) =>
+    private StoreDecision Storable(ResponseHead head, StoreDecision decision, string[]? names) =>
         head.ContentLength > _order.Settings.MaxBodyBytes ? decision with { Store = false, Reason = StoreReason.TooLarge }
         : Context.Features.Get<CloseDelimited>() is not null ? decision with { Store = false, Reason = StoreReason.Incomplete }
+        : names is null ? decision with { Store = false, Reason = StoreReason.TooManyGroups }
         : decision;
 
     private void OnNotStored(ResponseHead head, bool shared)
@@ -112,5 +117,5 @@ internal sealed partial class OriginFetch
     }
 
     private StoredResponse? StandIn() =>
-        _order.Stale is { } stale && !_fetcher.Store.IsOvertaken(_flight.Slot, stale) && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy) ? stale : null;
+        _order.Stale is { } stale && stale.Fence.Check(_fetcher.Node) < MarkStrength.Invalid && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy) ? stale : null;
 }

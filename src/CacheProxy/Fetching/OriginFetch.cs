@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Http;
+using CacheProxy.Invalidation;
 using CacheProxy.Keys;
 using CacheProxy.Pipeline;
 using CacheProxy.Policy;
@@ -165,7 +167,7 @@ internal sealed partial class OriginFetch
     private StoredResponse? MakeStored(
         ResponseHead head, Body body, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers, StoreDecision decision)
     {
-        if (Vary.Fields(head.Vary) is not { } varyFields)
+        if (Vary.Fields(head.Vary) is not { } varyFields || NamesOf(head) is not { } names)
             return null;
         return new StoredResponse
         {
@@ -178,9 +180,11 @@ internal sealed partial class OriginFetch
             RequestWasAuthorized = Request.HasAuthorization,
             VaryFields = varyFields,
             VaryValues = Vary.Values(varyFields, _requestFields),
-            FillSequence = _flight.FillSequence,
+            Fence = new Fence(_order.CacheKey, names, _flight.Fill.Local),
         };
     }
+
+    private string[]? NamesOf(ResponseHead head) => Tags.Of(_order.CacheKey, head["Cache-Groups"], head["Surrogate-Key"], head["Cache-Tag"]);
 }
 
 /// <summary>What a fetch is for.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
@@ -10,6 +11,7 @@ namespace CacheProxy.Fetching;
 /// <summary>Starts fetches, and holds what they all need.</summary>
 internal sealed class OriginFetcher(
     ResponseStore store,
+    CoherenceNode node,
     Coalescer coalescer,
     CacheClock clock,
     TimeProvider time,
@@ -27,6 +29,8 @@ internal sealed class OriginFetcher(
     private readonly FlightsUnderWay _flights = new();
 
     public ResponseStore Store => store;
+
+    public CoherenceNode Node => node;
 
     public Coalescer Coalescer => coalescer;
 

@@ -1,7 +1,7 @@
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Fetching;
 using CacheProxy.Http;
-using CacheProxy.Invalidation;
 using CacheProxy.Keys;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
@@ -61,7 +61,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
 
         // (4) The decision.
-        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, now, settings.Policy);
+        var mark = stored is null ? MarkStrength.None : stored.Fence.Check(core.Node);
+        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, mark, now, settings.Policy);
 
         // (5) The answer.
         switch (decision.Verb)
@@ -91,7 +92,6 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     private async Task FetchAsync(
         HttpContext context, TargetUri uri, FetchOrder order, CachedResource? resource, ForwardReason reason, bool hasCredentials)
     {
-        var slot = Marks.SlotOf(order.CacheKey);
         var varyFields = VaryFieldsOf(resource);
 
         // A second round for those who find that the resource varies, and that the flight they were on is for others.
@@ -100,7 +100,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             var key = CollapseKey.Of(order.CacheKey, hasCredentials, varyFields, context.Request.Headers);
             if (core.Coalescer.IsUncacheable(key, core.Clock.Now))
                 break;
-            if (core.Coalescer.JoinOrLead(key, slot, core.BeginFlight(order.Settings, order.CacheKey, resource)) is not { } boarding)
+            if (core.Coalescer.JoinOrLead(key, core.BeginFlight(order.Settings, order.CacheKey, resource)) is not { } boarding)
             {
                 await InvokeAsync(context); // another's fetch has just been stored
                 return;
@@ -115,7 +115,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 var answer = boarding.Flight.Answer ?? await boarding.Flight.AnswerAsync(context.RequestAborted);
                 // Read anew: a head that is kept while one waits for the origin's costs more.
                 var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
-                if (!boarding.Leads && !MayShare(answer, head, order.Settings.Policy))
+                var overtaken = !boarding.Leads && boarding.Flight.IsOvertaken(core.Node); // by what it turned out to be tagged with
+                if (overtaken || (!boarding.Leads && !MayShare(answer, head, order.Settings.Policy)))
                 {
                     if (!answer.IsShared)
                         break;
@@ -201,7 +202,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     {
         var cacheKey = CacheKey.Text(uri);
         var key = CollapseKey.Of(cacheKey, hasCredentials, VaryFieldsOf(resource), context.Request.Headers);
-        if (core.Coalescer.JoinOrLead(key, Marks.SlotOf(cacheKey), core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+        if (core.Coalescer.JoinOrLead(key, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
             return; // refreshed meanwhile
         flight.RunInBackground();
         flight.Leave(reader);
@@ -232,7 +233,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
     private bool MayHave(StoredResponse stored, in RequestHead head, CachePolicy policy) =>
         Vary.Matches(stored.VaryFields, stored.VaryValues, head.Fields)
-        && Reuse.Decide(head, stored, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
+        && Reuse.Decide(head, stored, stored.Fence.Check(core.Node), core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
 
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
     private Task PassAsync(HttpContext context, TargetUri uri, ForwardReason reason) => core.Passing.RunAsync(context, next, uri, reason);
@@ -255,6 +256,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     private static ForwardReason ForwardReasonOf(ReuseReason reason, CachedResource? resource, StoredResponse? stored) => reason switch
     {
         ReuseReason.Request => ForwardReason.Request,
+        ReuseReason.Miss when stored is not null => ForwardReason.UriMiss, // it is as good as gone
         _ when resource is null => ForwardReason.UriMiss,
         _ when stored is null => ForwardReason.VaryMiss,
         _ => ForwardReason.Stale,

@@ -35,6 +35,17 @@ internal sealed class Body
         return WriteSegmentsAsync(_segments, writer, offset, length, cancellation);
     }
 
+    /// <summary>Copies all of it.</summary>
+    public void CopyTo(Span<byte> target)
+    {
+        var segments = _segments is null ? new ReadOnlySpan<byte[]>(in _first) : _segments;
+        foreach (var segment in segments)
+        {
+            segment.CopyTo(target);
+            target = target[segment.Length..];
+        }
+    }
+
     private static async ValueTask<FlushResult> WriteSegmentsAsync(
         byte[][] segments, PipeWriter writer, long offset, long length, CancellationToken cancellation)
     {

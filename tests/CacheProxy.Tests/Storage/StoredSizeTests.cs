@@ -1,5 +1,5 @@
+using CacheProxy.Coherence;
 using CacheProxy.Http;
-using CacheProxy.Invalidation;
 using CacheProxy.Storage;
 using CacheProxy.Tests.Scenarios;
 
@@ -21,7 +21,7 @@ public sealed class StoredSizeTests
     {
         var count = bodyLength > 10_000 ? Count / 10 : Count;
         var clock = new CacheClock(new ManualTime());
-        using var store = new ResponseStore(1L << 30, 64, new Marks(), clock);
+        using var store = new ResponseStore(1L << 30, 64, new CoherenceNode(), clock);
         store.Store("first", Response(-1, bodyLength, variants > 0, clock.Now), TimeSpan.FromHours(1));
         var counted = store.SizeBytes;
         var before = GC.GetTotalMemory(forceFullCollection: true);
@@ -51,7 +51,7 @@ public sealed class StoredSizeTests
         FreshnessLifetime = TimeSpan.FromHours(1),
         VaryFields = varies ? [New("Accept-Encoding")] : [],
         VaryValues = varies ? [$"{number % 100:D4}"] : [],
-        FillSequence = 0,
+        Fence = new Fence("a", Array.Empty<string>(), 1),
     };
 
     private static string New(string text) => new(text.AsSpan());
