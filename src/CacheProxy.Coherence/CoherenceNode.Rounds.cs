@@ -183,7 +183,7 @@ public sealed partial class CoherenceNode
         var isLost = answer.Kind == OrderAnswerKind.Lost;
         if (isLost)
             after = 0; // a number of another history says nothing; everything is marked invalid, so only what is hard still matters
-        var slots = new ReadOnlyMemory<byte>[(int)MarkStrength.Hard + 1];
+        var slots = new byte[(int)MarkStrength.Hard + 1][];
         for (var strength = isLost ? MarkStrength.Hard : MarkStrength.Soft; strength <= MarkStrength.Hard; strength++)
         {
             if (await _order.ReadMarksAsync(strength) is not { } read)
@@ -195,7 +195,7 @@ public sealed partial class CoherenceNode
             var number = _standing.Local + 1;
             for (var strength = MarkStrength.Soft; strength <= MarkStrength.Hard; strength++)
             {
-                Marks.SetSlots(strength, slots[(int)strength].Span, after, number);
+                Marks.SetSlots(strength, slots[(int)strength], after, number);
                 if (Math.Max(answer.All[(int)strength], answer.Bans[(int)strength]) > after)
                     Marks.SetAll(strength, number);
             }

@@ -162,11 +162,23 @@ public sealed partial class CoherenceNode : IAsyncDisposable
         return HasReached(need);
     }
 
-    /// <summary>Waits for a task's end, its failure included.</summary>
+    /// <summary>
+    /// Waits for a task's end. Not by <c>WaitAsync</c>: that goes by the thread pool whatever the context is, and the checker has all of it on one thread.
+    /// </summary>
     private async ValueTask EndsWithinAsync(Task task, TimeSpan wait, CancellationToken cancellation)
     {
-        if (!task.IsCompleted)
-            await task.WaitAsync(wait, _time, cancellation)
-                .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+        if (task.IsCompleted)
+            return;
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var timer = _time.CreateTimer(_ => ended.TrySetResult(), null, wait, Timeout.InfiniteTimeSpan);
+        await using var registration = cancellation.Register(() => ended.TrySetResult());
+        _ = EndAsync();
+        await ended.Task;
+
+        async Task EndAsync()
+        {
+            await task;
+            ended.TrySetResult();
+        }
     }
 }

@@ -27,7 +27,7 @@ internal sealed class InProcessOrder : IOrder
         return ValueTask.FromResult<OrderAnswer?>(new OrderAnswer(OrderAnswerKind.Next, _now, entries, HasMore: false, None, None, []));
     }
 
-    public ValueTask<ReadOnlyMemory<byte>?> ReadMarksAsync(MarkStrength strength) => ValueTask.FromResult<ReadOnlyMemory<byte>?>(ReadOnlyMemory<byte>.Empty);
+    public ValueTask<byte[]?> ReadMarksAsync(MarkStrength strength) => ValueTask.FromResult<byte[]?>([]);
 
     public ValueTask LeaveAsync(string node) => ValueTask.CompletedTask;
 

@@ -44,7 +44,7 @@ internal sealed class RedisOrder : IOrder
         return reply is null ? null : Read(reply, question);
     }
 
-    public async ValueTask<ReadOnlyMemory<byte>?> ReadMarksAsync(MarkStrength strength)
+    public async ValueTask<byte[]?> ReadMarksAsync(MarkStrength strength)
     {
         var bytes = new byte[SketchBytes];
         var begin = RedisScripts.HeadBytes + (((long)strength - 1) * SketchBytes);

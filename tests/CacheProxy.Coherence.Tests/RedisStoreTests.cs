@@ -33,7 +33,7 @@ public sealed class RedisStoreTests(RedisFixture redis) : IClassFixture<RedisFix
         node.Store!.StoreAsync(key, item, lease, Minute, CancellationToken.None);
 
     private static async Task InvalidateAsync(CoherenceNode node, MarkStrength strength, params string[] tags) =>
-        (await node.InvalidateAsync(new Invalidation(strength, tags), Minute, CancellationToken.None)).Position.ShouldNotBeNull();
+        (await node.InvalidateAsync(new Invalidation(strength, tags), TimeSpan.FromMilliseconds(200), CancellationToken.None)).Position.ShouldNotBeNull();
 
     private static string[] Texts(RemoteFind find) => [.. find.Items.OrderBy(i => i.Name, StringComparer.Ordinal).Select(i => Encoding.UTF8.GetString(i.Value.Span))];
 
@@ -93,7 +93,7 @@ public sealed class RedisStoreTests(RedisFixture redis) : IClassFixture<RedisFix
         await StoreAsync(a, "https://a/1", Item(a, "1"));
         await StoreAsync(a, "https://b/2", Item(a, "2"));
         var underWay = Item(a, "3");
-        await b.InvalidateAsync(new Invalidation(MarkStrength.Invalid, [], new Ban(BanKind.Prefix, "https://a/")), Minute, CancellationToken.None);
+        await b.InvalidateAsync(new Invalidation(MarkStrength.Invalid, [], new Ban(BanKind.Prefix, "https://a/")), TimeSpan.FromMilliseconds(200), CancellationToken.None);
         foreach (var node in new[] { a, b })
         {
             (await FindAsync(node, "https://a/1")).Kind.ShouldBe(RemoteFindKind.Missing);

@@ -23,8 +23,7 @@ internal sealed class ModelLink(Simulation simulation, ModelRedis redis, int own
 
     public async ValueTask<OrderAnswer?> ExchangeAsync(OrderQuestion question) => await CallAsync(() => redis.Exchange(question));
 
-    public async ValueTask<ReadOnlyMemory<byte>?> ReadMarksAsync(MarkStrength strength) =>
-        await CallAsync<object>(() => redis.ReadMarks(strength)) is ReadOnlyMemory<byte> read ? read : null;
+    public async ValueTask<byte[]?> ReadMarksAsync(MarkStrength strength) => await CallAsync(() => redis.ReadMarks(strength));
 
     public ValueTask LeaveAsync(string node) => default;
 

@@ -15,7 +15,8 @@ internal sealed class ModelNode(Simulation simulation, int owner, CoherenceNode 
 
     public CoherenceNode Node => node;
 
-    public static string[] TagsOf(string key) => ["url:" + key, "group"];
+    private static readonly Tag Group = Tag.Of("group");
+    private static readonly Dictionary<string, Tag[]> Tags = new() { ["a"] = [Tag.Of("url:a"), Group], ["b"] = [Tag.Of("url:b"), Group] };
 
     /// <param name="key">What is asked for.</param>
     /// <param name="need">The client's token: what it must not go behind; <c>null</c>: none.</param>
@@ -101,7 +102,7 @@ internal sealed class ModelNode(Simulation simulation, int owner, CoherenceNode 
             _stored[key] = new Entry { Answer = answer, Fence = FenceOf(key, fill) };
     }
 
-    private static Fence FenceOf(string key, long fill) => new(key, [.. TagsOf(key).Select(Tag.Of)], fill);
+    private static Fence FenceOf(string key, long fill) => new(key, Tags[key], fill);
 
     private static RemoteItem Pack(string key, Answer answer, Position fill)
     {
@@ -109,7 +110,7 @@ internal sealed class ModelNode(Simulation simulation, int owner, CoherenceNode 
         BitConverter.TryWriteBytes(bytes, answer.Version);
         BitConverter.TryWriteBytes(bytes.AsSpan(8), answer.BodyAt);
         BitConverter.TryWriteBytes(bytes.AsSpan(16), answer.ValidAt);
-        return new RemoteItem("", bytes, [.. TagsOf(key).Select(Tag.Of)], fill);
+        return new RemoteItem("", bytes, Tags[key], fill);
     }
 
     private static Answer Unpack(RemoteItem item) =>

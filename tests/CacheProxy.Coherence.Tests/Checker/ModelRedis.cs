@@ -68,7 +68,7 @@ internal sealed class ModelRedis(Simulation simulation, Safeguards on, int bits,
             [.. _state.All], new long[4], nodes);
     }
 
-    public ReadOnlyMemory<byte> ReadMarks(MarkStrength strength)
+    public byte[] ReadMarks(MarkStrength strength)
     {
         var bytes = new byte[_slots.SketchBytes];
         for (var i = 0; i < bytes.Length / 8; i++)

@@ -37,7 +37,11 @@ internal sealed class Schedule
         _redis = new ModelRedis(_simulation, on, Bits, 2 * Staleness)
         {
             Wasted = Fail,
-            Appended = i => Of(i)?.IsAppended(_simulation.Now + Staleness),
+            Appended = i =>
+            {
+                _trace?.Invoke($"{_simulation.Now}: the order has {i.Strength} {i.Tags[0]}");
+                Of(i)?.IsAppended(_simulation.Now + Staleness);
+            },
             Forgotten = i => Of(i)?.IsForgotten(),
             Began = () => _marks.ForEach(m => m.IsNoticed(_simulation.Now + Staleness)),
         };
@@ -48,6 +52,8 @@ internal sealed class Schedule
             var store = new ModelStore(_simulation, _redis, link, on, Simulation.Milliseconds(60));
             options.NodeName = $"{i}";
             store.Node = new CoherenceNode(link, options, _simulation.ClockOf(i), NullLogger.Instance, marks: new Marks(Bits), id: $"{i}~");
+            var name = i;
+            store.Node.OnApplied += v => _trace?.Invoke($"{_simulation.Now}: node {name} at {_nodes[name].Node.Standing} has applied {v.Strength} {v.Tags[0]}");
             _nodes[i] = new ModelNode(_simulation, i, store.Node, store, _origin, on);
         }
         _redis.Bell = name =>
