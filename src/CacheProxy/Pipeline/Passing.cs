@@ -1,4 +1,3 @@
-using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Fetching;
 using CacheProxy.Http;
@@ -61,7 +60,7 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
     private sealed class Pass(
         Invalidator invalidator, WriteTarget target, bool showsKey, bool isUnsafe, HttpContext context, Outcome outcome, IPassListener? listener)
     {
-        private readonly Fence _begun = isUnsafe ? invalidator.Begin(target.Uri) : default;
+        private readonly long _since = invalidator.Applied;
         private bool _done;
 
         public Outcome Outcome { get; private set; } = outcome;
@@ -90,7 +89,7 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
             if (_done)
                 return null;
             _done = true;
-            var (position, fill) = await invalidator.OnWriteAsync(target, responseFields, _begun);
+            var (position, fill) = await invalidator.OnWriteAsync(target, responseFields, _since);
             if (target.Token != ReadYourWrites.None && !context.Response.HasStarted)
                 SessionToken.Give(context, target.Token, position, invalidator.Staleness);
             return fill;
