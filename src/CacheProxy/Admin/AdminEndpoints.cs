@@ -27,6 +27,7 @@ internal static class AdminEndpoints
         var explain = new ExplainEndpoint(admin.ServiceProvider.GetRequiredService<Explainer>());
         admin.MapGet("/explain", explain.GetAsync);
         admin.MapPost("/explain", explain.PostAsync);
+        admin.MapPost("/purge", admin.ServiceProvider.GetRequiredService<PurgeEndpoint>().InvokeAsync);
         admin.MapGet("/metrics", context => WriteAsync(context, PrometheusExporter.ContentType, exporter.Scrape()));
     }
 

@@ -1,3 +1,4 @@
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Fetching;
 using CacheProxy.Http;
@@ -24,7 +25,8 @@ internal sealed class CacheCore : IDisposable
     private readonly TimeProvider _time;
 
     public CacheCore(
-        IOptions<CacheProxyOptions> options, RouteSettingsResolver routes, CacheMetrics metrics, TimeProvider time, IServiceProvider services)
+        IOptions<CacheProxyOptions> options, RouteSettingsResolver routes, CoherenceNode node, CacheMetrics metrics, TimeProvider time,
+        IServiceProvider services)
     {
         var value = options.Value;
         _time = time;
@@ -34,14 +36,15 @@ internal sealed class CacheCore : IDisposable
         Routes = routes;
         Metrics = metrics;
         Clock = new CacheClock(time);
-        Marks = new Marks();
-        Store = new ResponseStore(value.MemoryBudgetBytes, value.MaxVariants, Marks, Clock);
-        Coalescer = new Coalescer(Marks, value.UncacheableMemory);
+        Node = node;
+        Store = new ResponseStore(value.MemoryBudgetBytes, value.MaxVariants, node, Clock);
+        Coalescer = new Coalescer(node, value.UncacheableMemory);
         CredentialFields = value.CredentialFields.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        Fetcher = new OriginFetcher(Store, Coalescer, Clock, time, CredentialFields, LoopName,
+        Fetcher = new OriginFetcher(Store, node, Coalescer, Clock, time, CredentialFields, LoopName,
             metrics, services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
-        Passing = new Passing(Store, Marks, metrics, LoopName, value.CacheStatusKey);
+        Invalidator = new Invalidator(node, Store, metrics);
+        Passing = new Passing(Invalidator, node, metrics, LoopName, value.CacheStatusKey);
         ShowsKey = value.CacheStatusKey;
     }
 
@@ -53,7 +56,10 @@ internal sealed class CacheCore : IDisposable
 
     public TimeProvider Time => _time;
 
-    public Marks Marks { get; }
+    /// <summary>This process in the order of invalidations.</summary>
+    public CoherenceNode Node { get; }
+
+    public Invalidator Invalidator { get; }
 
     public ResponseStore Store { get; }
 
@@ -84,19 +90,15 @@ internal sealed class CacheCore : IDisposable
         Span<char> buffer = length <= CacheKey.StackLength ? stackalloc char[CacheKey.StackLength] : new char[length];
         var resource = Store.Find(CacheKey.Write(uri, buffer));
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
-        if (uri.Qualifier is not null && stored is not null && Store.IsOvertaken(Marks.SlotOf(CacheKey.Text(uri)), stored))
-        {
-            Store.Remove(CacheKey.Text(uri), stored); // the URI was invalidated, under a key without the qualifier
-            (resource, stored) = (null, null);
-        }
-        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, now, policy);
+        var mark = stored is null ? MarkStrength.None : stored.Fence.Check(Node);
+        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, mark, now, policy);
         return (resource, stored, decision);
     }
 
     /// <summary>How a flight of that route begins, unless the store has changed since the caller found <paramref name="known"/> there.</summary>
-    public Func<string, int, long, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, slot, sequence) =>
+    public Func<string, Standing, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, fill) =>
         ReferenceEquals(Store.Find(cacheKey), known)
-            ? new Flight(key, slot, sequence, _flightLimits, RecordingLimitsOf(settings))
+            ? new Flight(key, cacheKey, fill, _flightLimits, RecordingLimitsOf(settings))
             : null;
 
     public RecordingLimits RecordingLimitsOf(RouteSettings settings) => new(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time);

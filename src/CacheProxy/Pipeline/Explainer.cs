@@ -85,6 +85,7 @@ internal sealed class Explainer
         ReuseReason.Stale => "The stored response is stale, or older than the route's MaxAge.",
         ReuseReason.NoCache => "The stored response says no-cache: the origin is asked each time.",
         ReuseReason.Request => "The request's directives, or its credentials where the lifetime is the proxy's own, keep the stored response from it.",
+        ReuseReason.Invalidated => "The stored response was invalidated; the origin is asked whether it still holds.",
         _ when resource is null => "Nothing is stored under this key.",
         _ => "No stored variant is for this request.",
     };

@@ -1,5 +1,6 @@
-using CacheProxy.Fetching;
+using CacheProxy.Coherence;
 using CacheProxy.Http;
+using CacheProxy.Invalidation;
 using CacheProxy.Keys;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
@@ -15,7 +16,7 @@ internal sealed class PassedHead(CacheCore core, RouteSettings settings, TargetU
 {
     private readonly DateTimeOffset _requestTime = core.Clock.Now;
 
-    public StoreDecision? OnHead(HttpContext context, long? mark)
+    public StoreDecision? OnHead(HttpContext context, long? fill)
     {
         var request = new RequestHead(HttpMethods.Get, context.Request.Headers, core.CredentialFields);
         // What is answered to one client's conditions or credentials says nothing of what others get.
@@ -42,7 +43,7 @@ internal sealed class PassedHead(CacheCore core, RouteSettings settings, TargetU
             core.Store.Remove(key, stored);
             return decision;
         }
-        if (Vary.Fields(updated.Vary) is { } varyFields)
+        if (Vary.Fields(updated.Vary) is { } varyFields && Tags.Of(key, updated["Cache-Groups"], updated["Surrogate-Key"], updated["Cache-Tag"]) is { } names)
             core.Store.Store(key, new StoredResponse
             {
                 Head = updated,
@@ -54,7 +55,7 @@ internal sealed class PassedHead(CacheCore core, RouteSettings settings, TargetU
                 RequestWasAuthorized = stored.RequestWasAuthorized,
                 VaryFields = varyFields,
                 VaryValues = Vary.Values(varyFields, context.Request.Headers),
-                FillSequence = stored.FillSequence, // what invalidates the bytes came after they did
+                Fence = new Fence(key, names, stored.Fence.Fill), // what invalidates the bytes came after they did
             }, decision.Retention);
         return decision;
     }

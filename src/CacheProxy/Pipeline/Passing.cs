@@ -1,9 +1,9 @@
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Http;
 using CacheProxy.Invalidation;
 using CacheProxy.Keys;
 using CacheProxy.Policy;
-using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
@@ -15,7 +15,7 @@ namespace CacheProxy.Pipeline;
 /// Passes a request on its own context to the rest of YARP's pipeline, bodies streaming both ways, once. A successful unsafe method
 /// invalidates what it may have changed before the first byte of its answer goes on (RFC 9111 section 4.4).
 /// </summary>
-internal sealed class Passing(ResponseStore store, Marks marks, CacheMetrics metrics, string loopName, bool showsKey)
+internal sealed class Passing(Invalidator invalidator, CoherenceNode node, CacheMetrics metrics, string loopName, bool showsKey)
 {
     /// <param name="context">The client's.</param>
     /// <param name="next">The rest of YARP's pipeline.</param>
@@ -37,15 +37,15 @@ internal sealed class Passing(ResponseStore store, Marks marks, CacheMetrics met
             context.Request.ContentLength = 0; // what says nothing of a body is sent again when a pooled connection dies under it
         if (!IsWebSocket(context.Request.Headers.Upgrade))
             context.Features.Set<IHttpUpgradeFeature>(null); // nothing but websocket is upgraded: never h2c, and nobody who did not ask
-        var pass = new Pass(store, metrics, target, showsKey, UnsafeMethods.IsUnsafe(method), marks.Current, context, new Outcome(CacheResult.Pass, reason), listener);
-        context.Response.OnStarting(static state => ((Pass)state).OnStarting(), pass);
+        var pass = new Pass(invalidator, node, target, showsKey, UnsafeMethods.IsUnsafe(method), context, new Outcome(CacheResult.Pass, reason), listener);
+        context.Response.OnStarting(static state => ((Pass)state).OnStartingAsync(), pass);
         try
         {
             await next(context);
         }
         finally
         {
-            pass.OnEnd(context.Features.Get<IForwarderErrorFeature>());
+            await pass.OnEndAsync(context.Features.Get<IForwarderErrorFeature>());
             metrics.Record(pass.Outcome, context.Response.ContentLength ?? 0);
         }
         if (!context.Response.HasStarted && context.Features.Get<IForwarderErrorFeature>() is not null && ProblemResponse.Has(context.Response.StatusCode))
@@ -56,52 +56,41 @@ internal sealed class Passing(ResponseStore store, Marks marks, CacheMetrics met
         string.Equals(upgrade.ToString(), "websocket", StringComparison.OrdinalIgnoreCase);
 
     private sealed class Pass(
-        ResponseStore store, CacheMetrics metrics, InvalidationTarget target, bool showsKey, bool isUnsafe, long since, HttpContext context, Outcome outcome, IPassListener? listener)
+        Invalidator invalidator, CoherenceNode node, InvalidationTarget target, bool showsKey, bool isUnsafe, HttpContext context, Outcome outcome, IPassListener? listener)
     {
+        private readonly long _since = node.Applied;
         private bool _done;
 
         public Outcome Outcome { get; private set; } = outcome;
 
-        public Task OnStarting()
+        public async Task OnStartingAsync()
         {
             var response = context.Response;
-            var mark = isUnsafe && UnsafeMethods.Invalidates(response.StatusCode) ? Invalidate(response.Headers) : null;
-            if (listener?.OnHead(context, mark) is { } decision)
+            var fill = isUnsafe && UnsafeMethods.Invalidates(response.StatusCode) ? await InvalidateAsync(response.Headers) : null;
+            if (listener?.OnHead(context, fill) is { } decision)
                 Outcome = Outcome with { Stored = decision.Store, StoreReason = decision.Reason, TimeToLive = decision.Store ? decision.FreshnessLifetime : null };
             response.Headers.Remove(TargetedCacheControl.OwnField);
             response.Headers.Append("Cache-Status", CacheStatusText.Of(Outcome, response.StatusCode, showsKey ? CacheKey.Text(target.Uri) : null));
-            return Task.CompletedTask;
         }
 
         /// <summary>A write whose answer never came may have been done all the same.</summary>
-        public void OnEnd(IForwarderErrorFeature? failure)
+        public async ValueTask OnEndAsync(IForwarderErrorFeature? failure)
         {
             if (isUnsafe && failure is not (null or { Error: ForwarderError.NoAvailableDestinations }))
-                Invalidate(new HeaderDictionary());
+                await InvalidateAsync(new HeaderDictionary());
             listener?.OnEnd(context, isWhole: failure is null && context.Response.HasStarted);
         }
 
-        /// <returns>The place of the URI's own mark, if it is the only one since the request went out.</returns>
-        private long? Invalidate(IHeaderDictionary responseFields)
+        /// <returns>Where the node stands behind this write, if nothing at all was invalidated here since the request went out.</returns>
+        private async ValueTask<long?> InvalidateAsync(IHeaderDictionary responseFields)
         {
             if (_done)
                 return null;
             _done = true;
-            metrics.Invalidated("url");
-            var mark = store.Invalidate(CacheKey.Text(target.Uri), since);
-            InvalidateReference(responseFields.Location);
-            InvalidateReference(responseFields.ContentLocation);
-            return mark;
-        }
-
-        private void InvalidateReference(StringValues reference)
-        {
-            var uri = target.Uri;
-            if (reference.Count == 0 || UnsafeMethods.SameOriginTarget(reference, uri.Scheme, uri.Host, uri.Target) is not { } other)
-                return;
-            other = target.Rules?.Apply(other) ?? other;
-            if (other != uri.Target)
-                store.Invalidate(CacheKey.Text(uri with { Target = other }));
+            var isFirst = node.Applied == _since;
+            await invalidator.OnWriteAsync(target.Uri, responseFields, target.Rules);
+            var after = node.Applied;
+            return isFirst && after == _since + 1 ? after : null;
         }
     }
 }
