@@ -81,16 +81,25 @@ internal sealed class Passing(Invalidator invalidator, CoherenceNode node, Cache
             listener?.OnEnd(context, isWhole: failure is null && context.Response.HasStarted);
         }
 
-        /// <returns>Where the node stands behind this write, if nothing at all was invalidated here since the request went out.</returns>
+        /// <returns>Where the node stands behind this write; <c>null</c> when another invalidation may have come since the request went out.</returns>
         private async ValueTask<long?> InvalidateAsync(IHeaderDictionary responseFields)
         {
             if (_done)
                 return null;
             _done = true;
-            var isFirst = node.Applied == _since;
+            var before = node.Applied;
+            var isOvertaken = listener is null || IsOvertaken(responseFields);
             await invalidator.OnWriteAsync(target.Uri, responseFields, target.Rules);
             var after = node.Applied;
-            return isFirst && after == _since + 1 ? after : null;
+            return isOvertaken || after != before + 1 ? null : after;
+        }
+
+        /// <summary>Whether what this answer would be stored as has been invalidated since the request went out.</summary>
+        private bool IsOvertaken(IHeaderDictionary responseFields)
+        {
+            var key = CacheKey.Text(target.Uri);
+            return Tags.Of(key, responseFields["Cache-Groups"], responseFields["Surrogate-Key"], responseFields["Cache-Tag"]) is not { } names
+                || new Fence(key, names, _since).Check(node) != MarkStrength.None;
         }
     }
 }

@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
-using CacheProxy.Http;
 using CacheProxy.Coherence;
+using CacheProxy.Http;
 using CacheProxy.Keys;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
