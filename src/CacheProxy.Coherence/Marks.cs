@@ -42,7 +42,7 @@ public sealed class Marks
     }
 
     /// <summary>Takes in an invalidation. One writer at a time.</summary>
-    internal void Set(Invalidation invalidation, long number)
+    public void Set(Invalidation invalidation, long number)
     {
         foreach (var text in invalidation.Tags)
         {

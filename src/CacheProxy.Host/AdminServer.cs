@@ -31,6 +31,7 @@ internal sealed class AdminServer : IHostedLifecycleService, IAsyncDisposable
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(proxy.GetRequiredService<Readiness>());
         builder.Services.AddSingleton(proxy.GetRequiredService<PrometheusExporter>());
+        builder.Services.AddSingleton(proxy.GetRequiredService<PurgeEndpoint>());
         _app = builder.Build();
         _app.Use(new AdminGuard(options.Key).InvokeAsync);
         _app.UseRouting();

@@ -51,6 +51,41 @@ public class AdminServerTests
     }
 
     [Fact]
+    public async Task Purge_wants_the_key_and_says_what_it_did()
+    {
+        await using var origin = new RawOrigin(_ => Task.FromResult(RawOrigin.Response("hello", "")));
+        await using var host = await HostProcess.StartAsync(["--origin", origin.Address, "--CacheProxy:Admin:Address", "127.0.0.1"],
+            environment: ("CacheProxy__Admin__Key", Key));
+        using var proxy = new HttpClient { BaseAddress = host.Proxy };
+        using var admin = new HttpClient { BaseAddress = host.Admin };
+        await proxy.GetAsync("/x", TestContext.Current.CancellationToken);
+        (await StatusAsync()).ShouldContain("hit");
+        (await PurgeAsync("""{"all": true}""")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        admin.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
+
+        var counted = await PurgeAsync("""{"all": true, "dryRun": true}""");
+        (await TextAsync(counted)).ShouldContain("\"responses\":1");
+        (await StatusAsync()).ShouldContain("hit");
+
+        var purged = await PurgeAsync($$"""{"url": "{{host.Proxy}}x"}""");
+        purged.StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await TextAsync(purged)).ShouldContain("\"complete\":true");
+        (await StatusAsync()).ShouldContain("fwd=uri-miss");
+
+        var refused = await PurgeAsync("""{"url": "x"}""");
+        refused.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        refused.Content.Headers.ContentType!.MediaType.ShouldBe("application/problem+json");
+        (await TextAsync(refused)).ShouldContain("absolute URL");
+        (await PurgeAsync("{")).StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        (await StatusAsync()).ShouldContain("hit");
+
+        async Task<string> StatusAsync() =>
+            (await proxy.GetAsync("/x", TestContext.Current.CancellationToken)).Headers.GetValues("Cache-Status").Single();
+        Task<HttpResponseMessage> PurgeAsync(string json) => admin.PostAsync("/purge", new StringContent(json), TestContext.Current.CancellationToken);
+        Task<string> TextAsync(HttpResponseMessage response) => response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
     public async Task A_taken_port_stops_the_start_and_says_so()
     {
         await using var origin = RawOrigin.Hello();

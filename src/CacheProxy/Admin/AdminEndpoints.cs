@@ -24,6 +24,7 @@ internal static class AdminEndpoints
                 return ProblemResponse.WriteAsync(context.Response, StatusCodes.Status503ServiceUnavailable);
             return WriteAsync(context, "text/plain", "ready\n");
         });
+        admin.MapPost("/purge", admin.ServiceProvider.GetRequiredService<PurgeEndpoint>().InvokeAsync);
         admin.MapGet("/metrics", context => WriteAsync(context, PrometheusExporter.ContentType, exporter.Scrape()));
     }
 

@@ -1,3 +1,4 @@
+using CacheProxy.Coherence;
 using CacheProxy.Http;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
@@ -23,12 +24,13 @@ internal sealed class Flight : IDisposable
     private int _passengers;
     private bool _isBackground;
     private bool _ended;
+    private FlightFence _fence;
 
-    public Flight(string key, int slot, long fillSequence, FlightLimits limits, RecordingLimits recordingLimits)
+    public Flight(string key, string cacheKey, Standing fill, FlightLimits limits, RecordingLimits recordingLimits)
     {
         Key = key;
-        Slot = slot;
-        FillSequence = fillSequence;
+        Fill = fill;
+        _fence = new FlightFence(new Fence(cacheKey, Array.Empty<string>(), fill.Local));
         Recording = new Recording(recordingLimits);
         _limits = limits;
     }
@@ -36,11 +38,8 @@ internal sealed class Flight : IDisposable
     /// <summary>What it is found by among the flights: the cache key, and what else divides those who may share.</summary>
     public string Key { get; }
 
-    /// <summary>The slot of the cache key's mark.</summary>
-    public int Slot { get; }
-
-    /// <summary>The place in the order of invalidations before it began.</summary>
-    public long FillSequence { get; }
+    /// <summary>Where this node stood in the order of invalidations before it began.</summary>
+    public Standing Fill { get; }
 
     public Recording Recording { get; }
 
@@ -85,6 +84,14 @@ internal sealed class Flight : IDisposable
             _deadline.Change(_limits.FinishTime, Timeout.InfiniteTimeSpan);
         }
     }
+
+    /// <summary>
+    /// Whether an invalidation has come after it began: a request that came after the invalidation must not see what was read before it.
+    /// </summary>
+    public bool IsOvertaken(CoherenceNode node) => Volatile.Read(ref _fence).Fence.Check(node) != MarkStrength.None;
+
+    /// <summary>The head has come, and says what the response is tagged with. Before <see cref="Publish"/>.</summary>
+    public void Fenced(in Fence fence) => Volatile.Write(ref _fence, new FlightFence(fence));
 
     /// <summary>Goes on without passengers: a refresh behind a stale answer.</summary>
     public void RunInBackground()
@@ -167,6 +174,12 @@ internal sealed class Flight : IDisposable
         return answer.Decision.Store && Recording.IsKept
             && (_isBackground || answer.ContentLength is not { } length || length - Recording.Length <= _limits.FinishBytes);
     }
+}
+
+/// <summary>Replaced whole, for others are reading it.</summary>
+internal sealed class FlightFence(Fence fence)
+{
+    public Fence Fence = fence;
 }
 
 /// <param name="FinishBytes">A fetch that nobody waits for goes on when at most this much is left.</param>

@@ -1,5 +1,7 @@
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Http;
+using CacheProxy.Invalidation;
 using CacheProxy.Keys;
 using CacheProxy.Pipeline;
 using CacheProxy.Policy;
@@ -123,8 +125,11 @@ internal sealed class OriginFetch
     {
         var request = Request;
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
+        var names = NamesOf(head);
         if (decision.Store)
-            decision = Storable(head, decision);
+            decision = Storable(head, decision, names);
+        if (names is { Length: > 0 })
+            _flight.Fenced(new Fence(_order.CacheKey, names, _flight.Fill.Local));
         var varyFields = Vary.Fields(head.Vary);
         // What is not fresh even now is stored for later needs only: to whoever else waits the origin might say something else.
         var isFresh = decision.Store && decision.FreshnessLifetime > _initialAge;
@@ -147,9 +152,10 @@ internal sealed class OriginFetch
     }
 
     /// <summary>What policy cannot see: the size, and whether the end of the body can be told from a connection that broke.</summary>
-    private StoreDecision Storable(ResponseHead head, StoreDecision decision) =>
+    private StoreDecision Storable(ResponseHead head, StoreDecision decision, string[]? names) =>
         head.ContentLength > _order.Settings.MaxBodyBytes ? decision with { Store = false, Reason = StoreReason.TooLarge }
         : Context.Features.Get<CloseDelimited>() is not null ? decision with { Store = false, Reason = StoreReason.Incomplete }
+        : names is null ? decision with { Store = false, Reason = StoreReason.TooManyGroups }
         : decision;
 
     private void OnNotStored(ResponseHead head, bool shared)
@@ -220,7 +226,7 @@ internal sealed class OriginFetch
     }
 
     private StoredResponse? StandIn() =>
-        _order.Stale is { } stale && !_fetcher.Store.IsOvertaken(_flight.Slot, stale) && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy) ? stale : null;
+        _order.Stale is { } stale && stale.Fence.Check(_fetcher.Node) < MarkStrength.Invalid && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy) ? stale : null;
 
     private void Publish(FlightAnswer answer, bool bytesFollow = false)
     {
@@ -257,7 +263,7 @@ internal sealed class OriginFetch
     private StoredResponse? MakeStored(
         ResponseHead head, Body body, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers, StoreDecision decision)
     {
-        if (Vary.Fields(head.Vary) is not { } varyFields)
+        if (Vary.Fields(head.Vary) is not { } varyFields || NamesOf(head) is not { } names)
             return null;
         return new StoredResponse
         {
@@ -270,9 +276,11 @@ internal sealed class OriginFetch
             RequestWasAuthorized = Request.HasAuthorization,
             VaryFields = varyFields,
             VaryValues = Vary.Values(varyFields, _requestFields),
-            FillSequence = _flight.FillSequence,
+            Fence = new Fence(_order.CacheKey, names, _flight.Fill.Local),
         };
     }
+
+    private string[]? NamesOf(ResponseHead head) => Tags.Of(_order.CacheKey, head["Cache-Groups"], head["Surrogate-Key"], head["Cache-Tag"]);
 }
 
 /// <summary>What a fetch is for.</summary>

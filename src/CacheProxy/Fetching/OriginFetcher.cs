@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
@@ -9,6 +10,7 @@ namespace CacheProxy.Fetching;
 /// <summary>Starts fetches, and holds what they all need.</summary>
 internal sealed class OriginFetcher(
     ResponseStore store,
+    CoherenceNode node,
     Coalescer coalescer,
     CacheClock clock,
     TimeProvider time,
@@ -23,6 +25,8 @@ internal sealed class OriginFetcher(
     private readonly ExecutionContext _clean = ExecutionContext.Capture()!;
 
     public ResponseStore Store => store;
+
+    public CoherenceNode Node => node;
 
     public Coalescer Coalescer => coalescer;
 

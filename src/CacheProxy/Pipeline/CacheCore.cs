@@ -1,3 +1,4 @@
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Fetching;
 using CacheProxy.Invalidation;
@@ -21,7 +22,8 @@ internal sealed class CacheCore : IDisposable
     private readonly TimeProvider _time;
 
     public CacheCore(
-        IOptions<CacheProxyOptions> options, RouteSettingsResolver routes, CacheMetrics metrics, TimeProvider time, IServiceProvider services)
+        IOptions<CacheProxyOptions> options, RouteSettingsResolver routes, CoherenceNode node, CacheMetrics metrics, TimeProvider time,
+        IServiceProvider services)
     {
         var value = options.Value;
         _time = time;
@@ -31,14 +33,15 @@ internal sealed class CacheCore : IDisposable
         Routes = routes;
         Metrics = metrics;
         Clock = new CacheClock(time);
-        Marks = new Marks();
-        Store = new ResponseStore(value.MemoryBudgetBytes, value.MaxVariants, Marks, Clock);
-        Coalescer = new Coalescer(Marks, value.UncacheableMemory);
+        Node = node;
+        Store = new ResponseStore(value.MemoryBudgetBytes, value.MaxVariants, node, Clock);
+        Coalescer = new Coalescer(node, value.UncacheableMemory);
         CredentialFields = value.CredentialFields.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        Fetcher = new OriginFetcher(Store, Coalescer, Clock, time, CredentialFields,
+        Fetcher = new OriginFetcher(Store, node, Coalescer, Clock, time, CredentialFields,
             metrics, services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
-        Passing = new Passing(Store, metrics);
+        Invalidator = new Invalidator(node, Store, metrics);
+        Passing = new Passing(Invalidator, metrics);
     }
 
     public RouteSettingsResolver Routes { get; }
@@ -47,7 +50,10 @@ internal sealed class CacheCore : IDisposable
 
     public CacheClock Clock { get; }
 
-    public Marks Marks { get; }
+    /// <summary>This process in the order of invalidations.</summary>
+    public CoherenceNode Node { get; }
+
+    public Invalidator Invalidator { get; }
 
     public ResponseStore Store { get; }
 
@@ -61,9 +67,9 @@ internal sealed class CacheCore : IDisposable
     public string[] CredentialFields { get; }
 
     /// <summary>How a flight of that route begins, unless the store has changed since the caller found <paramref name="known"/> there.</summary>
-    public Func<string, int, long, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, slot, sequence) =>
+    public Func<string, Standing, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, fill) =>
         ReferenceEquals(Store.Find(cacheKey), known)
-            ? new Flight(key, slot, sequence, _flightLimits, new RecordingLimits(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time))
+            ? new Flight(key, cacheKey, fill, _flightLimits, new RecordingLimits(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time))
             : null;
 
     public void Dispose() => Store.Dispose();

@@ -1,7 +1,7 @@
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Fetching;
 using CacheProxy.Http;
-using CacheProxy.Invalidation;
 using CacheProxy.Keys;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
@@ -61,7 +61,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
 
         // (4) The decision.
-        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, now, settings.Policy);
+        var mark = stored is null ? MarkStrength.None : stored.Fence.Check(core.Node);
+        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, mark, now, settings.Policy);
 
         // (5) The answer.
         switch (decision.Verb)
@@ -88,12 +89,11 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         ForwardReason reason)
     {
         var cacheKey = CacheKey.Text(uri);
-        var slot = Marks.SlotOf(cacheKey);
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         var varyFields = resource?.Variants[0].VaryFields ?? [];
         // Only staleness is excused by an error: what this request may not have at all, it may not have then either.
         var order = new FetchOrder(cacheKey, settings,
-            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason == ReuseReason.Stale ? stored : null);
+            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason is ReuseReason.Stale ? stored : null);
 
         // A second round for those who find that the resource varies, and that the flight they were on is for others.
         for (var round = 0; round < 2; round++)
@@ -101,7 +101,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             var key = CollapseKey.Of(cacheKey, head.HasCredentials, varyFields, head.Fields);
             if (core.Coalescer.IsUncacheable(key, core.Clock.Now))
                 break;
-            if (core.Coalescer.JoinOrLead(key, slot, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+            if (core.Coalescer.JoinOrLead(key, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
             {
                 await InvokeAsync(context); // another's fetch has just been stored
                 return;
@@ -111,7 +111,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 if (leads)
                     core.Fetcher.Start(context, next, flight, order);
                 var answer = await flight.AnswerAsync(reader, context.RequestAborted);
-                if (!leads && !MayShare(answer, head, settings.Policy))
+                var overtaken = !leads && flight.IsOvertaken(core.Node); // by what it turned out to be tagged with
+                if (overtaken || (!leads && !MayShare(answer, head, settings.Policy)))
                 {
                     if (!answer.IsShared)
                         break;
@@ -187,7 +188,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     {
         var cacheKey = CacheKey.Text(uri);
         var key = CollapseKey.Of(cacheKey, hasCredentials, resource.Variants[0].VaryFields, context.Request.Headers);
-        if (core.Coalescer.JoinOrLead(key, Marks.SlotOf(cacheKey), core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+        if (core.Coalescer.JoinOrLead(key, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
             return; // refreshed meanwhile
         flight.RunInBackground();
         flight.Leave(reader);
@@ -216,7 +217,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
     private bool MayHave(StoredResponse stored, in RequestHead head, CachePolicy policy) =>
         Vary.Matches(stored.VaryFields, stored.VaryValues, head.Fields)
-        && Reuse.Decide(head, stored, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
+        && Reuse.Decide(head, stored, stored.Fence.Check(core.Node), core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
 
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
     private Task PassAsync(HttpContext context, TargetUri uri, ForwardReason reason) => core.Passing.RunAsync(context, next, uri, reason);
@@ -239,6 +240,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     private static ForwardReason ForwardReasonOf(ReuseReason reason, CachedResource? resource, StoredResponse? stored) => reason switch
     {
         ReuseReason.Request => ForwardReason.Request,
+        ReuseReason.Miss when stored is not null => ForwardReason.UriMiss, // it is as good as gone
         _ when resource is null => ForwardReason.UriMiss,
         _ when stored is null => ForwardReason.VaryMiss,
         _ => ForwardReason.Stale,

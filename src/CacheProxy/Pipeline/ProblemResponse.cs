@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace CacheProxy.Pipeline;
 
@@ -34,6 +35,14 @@ internal static class ProblemResponse
 
     /// <summary>The body for a status; the empty body for one that we do not answer with.</summary>
     public static ReadOnlyMemory<byte> Body(int status) => Bodies.TryGetValue(status, out var body) ? body : default;
+
+    /// <summary>Answers with the status and what is wrong: to operators, who are told all of it at once.</summary>
+    public static Task WriteAsync(HttpResponse response, int status, IReadOnlyList<string> complaints)
+    {
+        response.StatusCode = status;
+        return response.WriteAsJsonAsync(new { type = "about:blank", title = ReasonPhrases.GetReasonPhrase(status), status, detail = string.Join(' ', complaints), errors = complaints },
+            options: null, ContentType, response.HttpContext.RequestAborted);
+    }
 
     /// <summary>
     /// Answers with the status. Fields that were set are dropped. The response must not have started. The answer to HEAD has the fields

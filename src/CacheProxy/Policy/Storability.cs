@@ -138,6 +138,9 @@ internal enum StoreReason
     Expired,
     TooLarge,
     Incomplete,
+
+    /// <summary>In more groups than are remembered: an invalidation might not find it.</summary>
+    TooManyGroups,
 }
 
 /// <param name="Store">May be stored, and handed to those who wait (each is checked for itself as well).</param>

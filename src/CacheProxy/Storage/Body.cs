@@ -30,6 +30,16 @@ internal sealed class Body
         return WriteSegmentsAsync(writer, offset, length, cancellation);
     }
 
+    /// <summary>Copies all of it.</summary>
+    public void CopyTo(Span<byte> target)
+    {
+        foreach (var segment in _segments)
+        {
+            segment.Span.CopyTo(target);
+            target = target[segment.Length..];
+        }
+    }
+
     private async ValueTask<FlushResult> WriteSegmentsAsync(PipeWriter writer, long offset, long length, CancellationToken cancellation)
     {
         var result = default(FlushResult);

@@ -1,4 +1,4 @@
-using CacheProxy.Invalidation;
+using CacheProxy.Coherence;
 using CacheProxy.Keys;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Primitives;
@@ -9,9 +9,8 @@ namespace CacheProxy.Storage;
 /// The stored responses, in an <see cref="IMemoryCache"/> with absolute expiration and a budget of bytes.
 /// </summary>
 /// <remarks>
-/// Finding takes no lock. What changes a key (store, remove, invalidate, evict) does so under the lock of the key's stripe, and never
-/// holds two. The mark of an invalidation is set under the same lock under which a fill asks for it: a fill is either removed by the
-/// invalidation or refused by its mark.
+/// Finding takes no lock. What changes a key (store, remove, evict) does so under the lock of the key's stripe, and never holds two.
+/// Invalidations need none: who takes a stored response from here asks its fence before using it.
 /// </remarks>
 internal sealed class ResponseStore : IDisposable
 {
@@ -19,7 +18,7 @@ internal sealed class ResponseStore : IDisposable
 
     private readonly MemoryCache _cache;
     private readonly Eviction _eviction;
-    private readonly Marks _marks;
+    private readonly CoherenceNode _node;
     private readonly CacheClock _clock;
     private readonly long _budgetBytes;
     private readonly int _maxVariants;
@@ -27,11 +26,11 @@ internal sealed class ResponseStore : IDisposable
     private readonly Lock[] _stripes = new Lock[Stripes];
     private readonly PostEvictionDelegate _expired;
 
-    public ResponseStore(long budgetBytes, int maxVariants, Marks marks, CacheClock clock)
+    public ResponseStore(long budgetBytes, int maxVariants, CoherenceNode node, CacheClock clock)
     {
         _cache = new MemoryCache(new MemoryCacheOptions { Clock = clock });
         _eviction = new Eviction(budgetBytes);
-        _marks = marks;
+        _node = node;
         _clock = clock;
         _budgetBytes = budgetBytes;
         _maxVariants = maxVariants;
@@ -50,6 +49,9 @@ internal sealed class ResponseStore : IDisposable
     public long Count => _eviction.Count;
 
     public long Evicted => _eviction.Evicted;
+
+    /// <summary>All that is stored at some moment while one goes through it, in no order.</summary>
+    public IEnumerable<CachedResource> All => _cache.Keys.Select(key => _cache.Get(key) as CachedResource).OfType<CachedResource>();
 
     /// <summary>Everything stored under the key; <c>null</c> when nothing is.</summary>
     public CachedResource? Find(ReadOnlySpan<char> key)
@@ -82,11 +84,10 @@ internal sealed class ResponseStore : IDisposable
     {
         if (retention <= TimeSpan.Zero)
             return false;
-        var slot = Marks.SlotOf(key);
         List<CachedResource>? victims;
-        lock (StripeOf(slot))
+        lock (StripeOf(key))
         {
-            if (_marks.Hides(slot, response.FillSequence))
+            if (response.Fence.Check(_node) != MarkStrength.None)
                 return false;
             var replaced = _cache.Get(key) as CachedResource;
             if (replaced is not null && HasLater(replaced, response))
@@ -108,33 +109,25 @@ internal sealed class ResponseStore : IDisposable
         return true;
     }
 
-    /// <summary>Whether an invalidation came after the response's fetch began: found before it, it is not to be used after it.</summary>
-    public bool IsOvertaken(int slot, StoredResponse response) => _marks.Hides(slot, response.FillSequence);
-
-    /// <summary>Removes everything under the key, and refuses fills that began before now.</summary>
-    public void Invalidate(string key)
+    /// <summary>Removes everything under the key.</summary>
+    public void Remove(string key)
     {
-        var slot = Marks.SlotOf(key);
-        lock (StripeOf(slot))
-        {
-            _marks.Set(slot);
+        lock (StripeOf(key))
             if (_cache.Get(key) is CachedResource resource)
                 Drop_NeedsLock(resource);
-        }
     }
 
     /// <summary>Removes one stored response, if it is still there.</summary>
     public void Remove(string key, StoredResponse response)
     {
-        var slot = Marks.SlotOf(key);
-        lock (StripeOf(slot))
+        lock (StripeOf(key))
             if (_cache.Get(key) is CachedResource resource && Array.IndexOf(resource.Variants, response) >= 0)
                 Drop_NeedsLock(resource);
     }
 
     public void Dispose() => _cache.Dispose();
 
-    private Lock StripeOf(int slot) => _stripes[slot & (Stripes - 1)];
+    private Lock StripeOf(string key) => _stripes[string.GetHashCode(key) & (Stripes - 1)];
 
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset? other) => other > one ? other.Value : one;
 
@@ -172,7 +165,7 @@ internal sealed class ResponseStore : IDisposable
 
     private void RemoveIf(CachedResource victim)
     {
-        lock (StripeOf(Marks.SlotOf(victim.Key)))
+        lock (StripeOf(victim.Key))
             if (ReferenceEquals(_cache.Get(victim.Key), victim))
                 _cache.Remove(victim.Key);
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
-using CacheProxy.Invalidation;
+using CacheProxy.Coherence;
 using CacheProxy.Storage;
+using CacheProxy.Tests.Invalidation;
 using CacheProxy.Tests.Scenarios;
 using Microsoft.Extensions.Primitives;
 
@@ -12,10 +13,10 @@ public sealed class ResponseStoreTests : IDisposable
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
     private readonly ManualTime _time = new();
-    private readonly Marks _marks = new();
+    private readonly CoherenceNode _node = new();
     private readonly ResponseStore _store;
 
-    public ResponseStoreTests() => _store = new ResponseStore(Budget, maxVariants: 64, _marks, new CacheClock(_time));
+    public ResponseStoreTests() => _store = new ResponseStore(Budget, maxVariants: 64, _node, new CacheClock(_time));
 
     public void Dispose() => _store.Dispose();
 
@@ -64,7 +65,7 @@ public sealed class ResponseStoreTests : IDisposable
     public async Task Time_that_passes_while_storing_loses_no_bytes()
     {
         // The entry is over in the moment it is stored: the memory cache drops it at once, and says so on another thread.
-        using var store = new ResponseStore(Budget, 64, _marks, new CacheClock(new HastyTime()));
+        using var store = new ResponseStore(Budget, 64, _node, new CacheClock(new HastyTime()));
         await Task.WhenAll(Enumerable.Range(0, 4).Select(thread => Task.Run(() =>
         {
             for (var i = 0; i < 10_000; i++)
@@ -132,11 +133,11 @@ public sealed class ResponseStoreTests : IDisposable
     [Fact]
     public void Fill_that_began_before_an_invalidation_is_refused()
     {
-        var before = _marks.Current;
-        _store.Invalidate("a");
-        _store.Store("a", Responses.Make([1], fillSequence: before), Minute).ShouldBeFalse();
-        _store.Store("a", Responses.Make([1], fillSequence: _marks.Current), Minute).ShouldBeTrue();
-        _store.Store("b", Responses.Make([1], fillSequence: before), Minute).ShouldBeTrue();
+        var before = _node.Applied;
+        _node.Invalidate("a");
+        _store.Store("a", Responses.Make([1], before), Minute).ShouldBeFalse();
+        _store.Store("a", Responses.Make([1], _node.Applied), Minute).ShouldBeTrue();
+        _store.Store("b", Responses.Make([1], before, key: "b"), Minute).ShouldBeTrue();
     }
 
     [Fact]
@@ -166,7 +167,7 @@ public sealed class ResponseStoreTests : IDisposable
             switch (random.Next(10))
             {
                 case 0:
-                    _store.Invalidate(key);
+                    _store.Remove(key);
                     break;
                 case 1:
                     if (_store.Find(key) is { } found)
@@ -176,7 +177,7 @@ public sealed class ResponseStoreTests : IDisposable
                     _time.Advance(TimeSpan.FromSeconds(random.Next(10)));
                     break;
                 default:
-                    _store.Store(key, Variant(random.Next(5).ToString(CultureInfo.InvariantCulture), random.Next(20_000), _marks.Current),
+                    _store.Store(key, Variant(random.Next(5).ToString(CultureInfo.InvariantCulture), random.Next(20_000)),
                         TimeSpan.FromSeconds(random.Next(1, 60)));
                     break;
             }
@@ -186,7 +187,7 @@ public sealed class ResponseStoreTests : IDisposable
         long Found() => keys.Select(key => _store.Find(key)).Sum(resource => resource?.Size ?? 0);
         await Eventually.TrueAsync(() => _store.SizeBytes == Found(), "the sum is that of what is there");
         foreach (var key in keys)
-            _store.Invalidate(key);
+            _store.Remove(key);
         await Eventually.TrueAsync(() => _store.SizeBytes == 0 && _store.Count == 0, "nothing is left");
     }
 
@@ -204,13 +205,13 @@ public sealed class ResponseStoreTests : IDisposable
                 switch (random.Next(20))
                 {
                     case 0:
-                        _store.Invalidate(key);
+                        _store.Remove(key);
                         break;
                     case 1:
                         _time.Advance(TimeSpan.FromSeconds(random.Next(2)));
                         break;
                     case < 8:
-                        _store.Store(key, Responses.Make(Responses.SignedBody(key, random.Next(100, 30_000)), _marks.Current),
+                        _store.Store(key, Responses.Make(Responses.SignedBody(key, random.Next(100, 30_000))),
                             TimeSpan.FromSeconds(random.Next(1, 60)));
                         break;
                     default:
@@ -227,12 +228,12 @@ public sealed class ResponseStoreTests : IDisposable
         reads.ShouldBeGreaterThan(100);
         _store.Evicted.ShouldBeGreaterThan(0);
         foreach (var key in keys)
-            _store.Invalidate(key);
+            _store.Remove(key);
         await Eventually.TrueAsync(() => _store.SizeBytes == 0 && _store.Count == 0, "nothing is left");
     }
 
-    private static StoredResponse Variant(string language, int length, long fillSequence = 0) =>
-        Responses.Make(new byte[length], fillSequence, ["Accept-Language"], [language]);
+    private static StoredResponse Variant(string language, int length) =>
+        Responses.Make(new byte[length], varyFields: ["Accept-Language"], varyValues: [language]);
 
     private static StoredResponse? Pick(CachedResource resource, string language) =>
         ResponseStore.Select(resource, new Dictionary<string, StringValues> { ["Accept-Language"] = language });
