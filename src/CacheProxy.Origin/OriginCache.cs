@@ -74,6 +74,8 @@ public sealed partial class OriginCache : HybridCache, IDisposable
     /// <summary>The value of an id, from a cache or from the kind's loader.</summary>
     public ValueTask<T> GetAsync<T>(EntryKind<T> kind, string id, CancellationToken cancellation)
     {
+        if (kind.Policy.Lifetime == TimeSpan.Zero)
+            return kind.LoadAsync(_scopes, id, cancellation);
         var terms = Terms.Of(kind.Policy, kind.Name, HasRemote);
         var key = kind.KeyOf(id);
         _topKeys.Touch(key);

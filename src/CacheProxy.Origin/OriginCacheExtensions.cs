@@ -30,6 +30,7 @@ public static class OriginCacheExtensions
         services.TryAddSingleton<TopKeys>();
         services.TryAddSingleton<Publisher>();
         services.TryAddSingleton<OutboxQueue>();
+        services.TryAddSingleton(provider => new OutboxBacklog(provider.GetRequiredService<OutboxQueue>()));
         services.TryAddSingleton<WriteGroups>();
         services.TryAddSingleton<OriginCache>();
         services.TryAddSingleton<HybridCache>(provider => provider.GetRequiredService<OriginCache>());

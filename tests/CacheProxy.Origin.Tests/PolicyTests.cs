@@ -195,9 +195,9 @@ public sealed class PolicyTests
     }
 
     [Theory]
-    [InlineData("Lifetime is '00:00:00'")]
+    [InlineData("Lifetime is '-00:00:01'")]
     [InlineData("LocalLifetime is '00:10:00'")]
-    [InlineData("NegativeLifetime is '01:00:00'")]
+    [InlineData("NegativeLifetime is '400.00:00:00'")]
     [InlineData("Jitter is 'NaN'")]
     [InlineData("RefreshAt is '0'")]
     [InlineData("StaleIfError is '-00:00:01'")]
@@ -205,9 +205,9 @@ public sealed class PolicyTests
     {
         var policy = complaint.Split(' ')[0] switch
         {
-            "Lifetime" => new EntryPolicy { Lifetime = TimeSpan.Zero, NegativeLifetime = TimeSpan.Zero },
+            "Lifetime" => new EntryPolicy { Lifetime = TimeSpan.FromSeconds(-1) },
             "LocalLifetime" => new EntryPolicy { LocalLifetime = TimeSpan.FromMinutes(10) },
-            "NegativeLifetime" => new EntryPolicy { NegativeLifetime = TimeSpan.FromHours(1) },
+            "NegativeLifetime" => new EntryPolicy { NegativeLifetime = TimeSpan.FromDays(400) },
             "Jitter" => new EntryPolicy { Jitter = double.NaN },
             "RefreshAt" => new EntryPolicy { RefreshAt = 0 },
             _ => new EntryPolicy { StaleIfError = TimeSpan.FromSeconds(-1) },

@@ -254,6 +254,8 @@ internal sealed class WriteGroups(Publisher publisher, OutboxQueue outbox, Origi
             if (writing.Pending is { } pending && !groups.IsEmpty)
             {
                 groups.CopyTo(pending.Groups);
+                if (versions.Count > GroupSet.MostRows)
+                    versions.Clear(); // the groups do not name the rows either
                 foreach (var (row, version) in versions)
                     pending.Versions[row] = version;
                 if (context.Model.FindEntityType(typeof(OutboxRow)) is not null)

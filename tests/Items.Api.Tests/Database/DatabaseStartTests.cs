@@ -70,7 +70,7 @@ public sealed class DatabaseStartTests
         using var ill = await api.Client.GetAsync("/health/", Cancellation);
         ill.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
         (await ill.Content.ReadFromJsonAsync<JsonElement>(Cancellation)).GetRawText()
-            .ShouldBe("""{"status":"unhealthy","checks":{"database":"unhealthy"}}""");
+            .ShouldBe("""{"status":"unhealthy","checks":{"database":"unhealthy","outbox":"healthy"}}""");
     }
 
     private static ServiceProvider Services(DatabaseProvider provider, string connection, TimeSpan patience, Lines lines)
