@@ -47,6 +47,9 @@ public static class OriginCacheExtensions
     public static IServiceCollection AddCacheOutbox<TContext>(this IServiceCollection services)
         where TContext : DbContext => services.AddHostedService<OutboxWorker<TContext>>();
 
+    /// <summary>Reads in the background what will be asked for: at the start, and before hot entries end. For kinds (<see cref="AddEntryKind{T}"/>).</summary>
+    public static IServiceCollection AddBackgroundReads(this IServiceCollection services) => services.AddHostedService<BackgroundReads>();
+
     /// <summary>Has a context tell what it reads and writes. For entities with <see cref="EntityGroupsExtensions.HasCacheGroups"/>.</summary>
     public static DbContextOptionsBuilder UseCacheGroups(this DbContextOptionsBuilder context, IServiceProvider services) =>
         context.AddInterceptors(QueryGroups.Instance, ReadGroups.Instance, services.GetRequiredService<WriteGroups>());

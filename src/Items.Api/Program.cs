@@ -24,6 +24,8 @@ try
     builder.Services.TryAddSingleton(TimeProvider.System);
     builder.Services.AddSingleton(options)
         .AddItemsDatabase(options)
+        .AddCacheOutbox<ItemsContext>()
+        .AddBackgroundReads()
         .AddScoped<ItemStore>()
         .AddSingleton<MetricsText>()
         .AddProblems()

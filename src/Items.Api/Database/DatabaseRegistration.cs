@@ -16,6 +16,6 @@ internal static class DatabaseRegistration
             DatabaseProvider.PostgreSql => provider.GetRequiredService<PostgreSqlItemsContext>(),
             _ => provider.GetRequiredService<SqliteItemsContext>(),
         });
-        return services.AddItemsCache(options).AddHostedService<DatabaseStart>().AddCacheOutbox<ItemsContext>();
+        return services.AddItemsCache(options).AddHostedService<DatabaseStart>();
     }
 }

@@ -15,5 +15,5 @@ internal static class MetricsEndpoint
     private static IResult Answer(HttpRequest request, MetricsText metrics) =>
         request.Headers.ContainsKey(HeaderNames.Via) || request.Headers.ContainsKey("Forwarded") || request.Headers.ContainsKey("X-Forwarded-For")
             ? TypedResults.NotFound()
-            : TypedResults.Text(metrics.Collect(), "text/plain; version=0.0.4");
+            : TypedResults.Text(metrics.Collect(), "text/plain; version=0.0.4; charset=utf-8");
 }
