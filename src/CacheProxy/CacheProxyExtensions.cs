@@ -25,6 +25,7 @@ public static class CacheProxyExtensions
         services.TryAddSingleton<CoherenceNode>();
         services.TryAddSingleton<CacheCore>();
         services.TryAddSingleton(provider => new PurgeEndpoint(provider.GetRequiredService<CacheCore>().Invalidator));
+        services.TryAddSingleton<Explainer>();
         services.AddSingleton<ITransformProvider, ForwardingTransforms>();
         return services;
     }

@@ -35,6 +35,25 @@ public class AdminServerTests
     }
 
     [Fact]
+    public async Task Explanations_are_on_the_admin_port_only()
+    {
+        await using var origin = RawOrigin.Hello();
+        await using var host = await HostProcess.StartAsync(["--origin", origin.Address]);
+        using var proxy = new HttpClient { BaseAddress = host.Proxy };
+        using var admin = new HttpClient { BaseAddress = host.Admin };
+        var question = $"/explain?header=Accept:%20a&url={Uri.EscapeDataString($"{host.Proxy}a?b=%20")}";
+        (await admin.GetStringAsync(question, TestContext.Current.CancellationToken)).ShouldContain("\"verdict\": \"fetch\"");
+        await proxy.GetStringAsync("/a?b=%20", TestContext.Current.CancellationToken);
+        (await admin.GetStringAsync(question, TestContext.Current.CancellationToken)).ShouldContain("\"verdict\": \"hit\"");
+
+        var refused = await admin.GetAsync("/explain", TestContext.Current.CancellationToken);
+        refused.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        refused.Content.Headers.ContentType!.MediaType.ShouldBe("application/problem+json");
+        refused.Headers.CacheControl!.NoStore.ShouldBeTrue();
+        (await admin.PostAsync("/explain", new StringContent("{}"), TestContext.Current.CancellationToken)).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+    }
+
+    [Fact]
     public async Task With_a_key_metrics_need_it_and_health_does_not()
     {
         await using var origin = RawOrigin.Hello();

@@ -28,6 +28,7 @@ internal static class ProblemResponse
         [502] = "Bad Gateway",
         [503] = "Service Unavailable",
         [504] = "Gateway Timeout",
+        [508] = "Loop Detected",
     }.ToFrozenDictionary(p => p.Key, p => Encoding.UTF8.GetBytes($$"""{"type":"about:blank","title":"{{p.Value}}","status":{{p.Key}}}"""));
 
     /// <summary>Whether there is a prebuilt answer for the status.</summary>
