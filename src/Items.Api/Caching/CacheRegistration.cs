@@ -5,10 +5,11 @@ namespace Items.Api.Caching;
 
 internal static class CacheRegistration
 {
+    /// <summary>How nodes keep in step is in section <c>Items:Coherence</c>; the key prefix there is to be the proxy's.</summary>
     public static IServiceCollection AddItemsCache(this IServiceCollection services, ItemsOptions options)
     {
         var kinds = new ItemKinds(options.Cache);
-        services.Configure<CoherenceOptions>(coherence => coherence.Redis = options.Redis);
+        services.AddCoherence("Items:Coherence").PostConfigure<CoherenceOptions>(coherence => coherence.Redis = options.Redis);
         return services.AddSingleton(kinds).AddEntryKind(kinds.Item).AddEntryKind(kinds.List)
             .AddOriginCache(cache =>
             {
