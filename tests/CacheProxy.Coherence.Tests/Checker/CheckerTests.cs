@@ -9,7 +9,7 @@ namespace CacheProxy.Coherence.Tests.Checker;
 /// </summary>
 public sealed class CheckerTests(ITestOutputHelper output)
 {
-    private const int DefaultSchedules = 20_000;
+    private const int DefaultSchedules = 40_000;
 
     [Fact]
     public void No_rule_is_broken_in_any_schedule()
