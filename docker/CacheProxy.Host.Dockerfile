@@ -5,6 +5,7 @@ WORKDIR /source
 # Project files alone: this layer is built again only when a dependency changes.
 COPY global.json Directory.Build.props Directory.Packages.props ./
 COPY src/CacheProxy/CacheProxy.csproj src/CacheProxy/
+COPY src/CacheProxy.Coherence/CacheProxy.Coherence.csproj src/CacheProxy.Coherence/
 COPY src/CacheProxy.Host/CacheProxy.Host.csproj src/CacheProxy.Host/
 RUN dotnet restore src/CacheProxy.Host --use-current-runtime -p:PublishReadyToRun=true
 

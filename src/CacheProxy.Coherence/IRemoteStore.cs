@@ -43,7 +43,9 @@ public interface IRemoteStore
 /// <param name="Fill">Where the order stood before the value was read.</param>
 /// <param name="Version">The version of a write-through; 0 for a plain fill.</param>
 /// <param name="IsSoft">A soft invalidation came after it; only in what is found.</param>
-public sealed record RemoteItem(string Name, ReadOnlyMemory<byte> Value, Tag[] Tags, Position Fill, long Version = 0, bool IsSoft = false);
+/// <param name="Resident">How long the store has had it, by the store's own clock; only in what is found.</param>
+public sealed record RemoteItem(
+    string Name, ReadOnlyMemory<byte> Value, Tag[] Tags, Position Fill, long Version = 0, bool IsSoft = false, TimeSpan Resident = default);
 
 /// <param name="Name">What it is on.</param>
 /// <param name="Token">Proof of it.</param>

@@ -70,7 +70,7 @@ public sealed class Marks
     /// <param name="invalidation">The invalidation.</param>
     /// <param name="number">The node's own number for it.</param>
     /// <param name="sequence">Its place in the shared order; 0 when it has none yet.</param>
-    internal void Set(Invalidation invalidation, long number, long sequence = 0)
+    public void Set(Invalidation invalidation, long number, long sequence = 0)
     {
         foreach (var text in invalidation.Tags)
         {

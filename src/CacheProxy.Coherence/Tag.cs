@@ -5,7 +5,7 @@ using System.Text;
 namespace CacheProxy.Coherence;
 
 /// <summary>
-/// What an invalidation names and an entry carries, such as <c>url:https://a/b</c> or <c>group:https://a items</c>: the first 64 bits of the
+/// What an invalidation names and an entry carries, such as <c>key:https://a/b</c> or <c>group:https://a items</c>: the first 64 bits of the
 /// text's SHA-256, the same on every node. Two texts that share them can only invalidate too much, never too little.
 /// </summary>
 /// <param name="Hash">The bits.</param>
@@ -13,6 +13,9 @@ public readonly record struct Tag(ulong Hash)
 {
     /// <summary>Every entry has this one, unsaid.</summary>
     public const string All = "*";
+
+    /// <summary>The text of the tag that an entry has by its key.</summary>
+    public static string Key(string key) => "key:" + key;
 
     /// <summary>The tag of a text. Upper and lower case differ.</summary>
     public static Tag Of(string text)

@@ -1,3 +1,5 @@
+using CacheProxy.Admin;
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Fetching;
 using CacheProxy.Pipeline;
@@ -20,7 +22,10 @@ public static class CacheProxyExtensions
         services.AddCacheProxyConfiguration();
         services.AddMetrics();
         services.TryAddSingleton<CacheMetrics>();
+        services.TryAddSingleton<CoherenceNode>();
         services.TryAddSingleton<CacheCore>();
+        services.TryAddSingleton(provider => new PurgeEndpoint(provider.GetRequiredService<CacheCore>().Invalidator));
+        services.TryAddSingleton<Explainer>();
         services.AddSingleton<ITransformProvider, ForwardingTransforms>();
         return services;
     }

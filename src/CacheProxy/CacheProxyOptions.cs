@@ -61,6 +61,12 @@ public sealed class CacheProxyOptions
     /// </summary>
     public string CredentialFields { get; set; } = "X-Api-Key, X-Auth-Token, X-Access-Token";
 
+    /// <summary>
+    /// Whether Cache-Status tells the cache key as well: for finding out why two requests do not meet. Default <c>false</c>: the key shows
+    /// what was taken out of the query, and makes every answer longer.
+    /// </summary>
+    public bool CacheStatusKey { get; set; }
+
     /// <summary>Connecting to an origin fails after this. Default 2 s; 0.1 s to 60 s.</summary>
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(2);
 

@@ -1,4 +1,5 @@
 using System.Net;
+using CacheProxy.Keys;
 using Microsoft.Extensions.Options;
 
 namespace CacheProxy;
@@ -53,6 +54,9 @@ internal sealed class CacheProxyOptionsValidator : IValidateOptions<CacheProxyOp
         range.Duration(at + nameof(route.Keep), route.Keep, TimeSpan.Zero, Year);
         range.Duration(at + nameof(route.StaleIfError), route.StaleIfError, TimeSpan.Zero, Year);
         range.Bytes(at + nameof(route.MaxBodyBytes), route.MaxBodyBytes, 0, LargestBody(options));
+        range.Bytes(at + nameof(route.QueryMethodBytes), route.QueryMethodBytes, 0, 256L << 10);
+        CheckParameterNames(at + nameof(route.QueryAllow), route.QueryAllow, complaints);
+        CheckParameterNames(at + nameof(route.QueryDeny), route.QueryDeny, complaints);
     }
 
     /// <summary>Whether a URL can be an origin's or destination's: absolute, http or https, without what a request would bring itself.</summary>
@@ -78,6 +82,15 @@ internal sealed class CacheProxyOptionsValidator : IValidateOptions<CacheProxyOp
         foreach (var peer in OptionLists.Split(value).Where(p => OptionLists.Network(p) is null))
             complaints.Add($"{key} names '{peer}'; it takes addresses (10.0.0.7, ::1) or ranges (10.0.0.0/8), separated by commas.");
     }
+
+    private static void CheckParameterNames(string key, string? value, ICollection<string> complaints)
+    {
+        foreach (var name in OptionLists.Split(value).Where(n => !IsParameterName(n)))
+            complaints.Add($"{key} names '{name}'; it takes names of query parameters as they stand in a URL, beginnings such as utm_*, and {QueryRules.TrackingPreset}, separated by commas.");
+    }
+
+    private static bool IsParameterName(string text) =>
+        text.StartsWith('@') ? text == QueryRules.TrackingPreset : text.TrimEnd('*').Length >= text.Length - 1 && !text.AsSpan().TrimEnd('*').ContainsAny(" &=#*");
 
     private static void CheckFieldNames(string key, string? value, ICollection<string> complaints)
     {

@@ -43,8 +43,44 @@ public sealed class RouteCacheOptions
     /// </summary>
     public bool? DefaultLifetimeWithCookie { get; set; }
 
+    /// <summary>
+    /// Whether a response with Set-Cookie to which the origin gives a lifetime is stored with its cookies, which then go to everybody:
+    /// <c>true</c> only when they say nothing of one client. Default <c>false</c>: such a response is never stored.
+    /// </summary>
+    public bool? StoreSetCookie { get; set; }
+
+    /// <summary>
+    /// Whether an HTTP/1 response that has no length and no chunks, so that only the end of its connection ends it, is stored. An origin
+    /// that dies while it writes looks the same: <c>true</c> only for one that has nothing better to say (HTTP/1.0). Default <c>false</c>.
+    /// </summary>
+    public bool? StoreCloseDelimited { get; set; }
+
     /// <summary>Whether a client's no-cache, no-store, max-age, max-stale and min-fresh count. Default <c>false</c>: a client cannot force load on the origin.</summary>
     public bool? HonorRequestDirectives { get; set; }
+
+    /// <summary>
+    /// Names of query parameters that are kept in key and request, separated by commas; <c>v_*</c> stands for all that begin with
+    /// <c>v_</c>. All others are taken out of GET and HEAD requests. Default: all are kept.
+    /// </summary>
+    public string? QueryAllow { get; set; }
+
+    /// <summary>
+    /// Names of query parameters that are taken out of key and request, as <see cref="QueryAllow"/> is written; <c>@tracking</c> stands for
+    /// what mailings and advertisements add (utm_*, gclid, fbclid and the like). Default: none.
+    /// </summary>
+    public string? QueryDeny { get; set; }
+
+    /// <summary>
+    /// Whether query parameters are put in the order of their names, in key and request; those of one name keep their order.
+    /// Default <c>false</c>.
+    /// </summary>
+    public bool? QuerySort { get; set; }
+
+    /// <summary>
+    /// QUERY requests (RFC 10008) with at most this many bytes of content are answered from the store, keyed by their content. Default 0: they
+    /// pass; to 256 KiB.
+    /// </summary>
+    public long? QueryMethodBytes { get; set; }
 
     /// <summary>The largest body that is stored, in bytes. Default and range as <see cref="CacheProxyOptions.MaxBodyBytes"/>.</summary>
     public long? MaxBodyBytes { get; set; }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using CacheProxy.Keys;
 using CacheProxy.Policy;
 using Microsoft.Extensions.Options;
 using Yarp.ReverseProxy.Model;
@@ -11,6 +12,15 @@ namespace CacheProxy;
 /// <param name="MaxBodyBytes">The largest body that is stored.</param>
 internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxBodyBytes)
 {
+    /// <summary>See <see cref="RouteCacheOptions.StoreCloseDelimited"/>.</summary>
+    public bool StoreCloseDelimited { get; init; }
+
+    /// <summary>What becomes of the query; <c>null</c>: it stays as it is.</summary>
+    public QueryRules? QueryRules { get; init; }
+
+    /// <summary>The most content of a QUERY request that is answered from the store; 0: they pass.</summary>
+    public int QueryMethodBytes { get; init; }
+
     /// <summary>The first of <paramref name="overrides"/> that says something about a property decides it; otherwise the cache's options do.</summary>
     public static RouteSettings From(CacheProxyOptions options, params ReadOnlySpan<RouteCacheOptions?> overrides)
     {
@@ -25,6 +35,12 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
             said.Keep ??= next?.Keep;
             said.StaleIfError ??= next?.StaleIfError;
             said.DefaultLifetimeWithCookie ??= next?.DefaultLifetimeWithCookie;
+            said.StoreSetCookie ??= next?.StoreSetCookie;
+            said.StoreCloseDelimited ??= next?.StoreCloseDelimited;
+            said.QueryAllow ??= next?.QueryAllow;
+            said.QueryDeny ??= next?.QueryDeny;
+            said.QuerySort ??= next?.QuerySort;
+            said.QueryMethodBytes ??= next?.QueryMethodBytes;
             said.HonorRequestDirectives ??= next?.HonorRequestDirectives;
             said.MaxBodyBytes ??= next?.MaxBodyBytes;
         }
@@ -40,10 +56,17 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
             DefaultStaleIfError = said.StaleIfError ?? minute,
             Keep = said.Keep ?? (oneMinute ? minute : TimeSpan.FromHours(1)),
             DefaultLifetimeWithCookie = said.DefaultLifetimeWithCookie ?? false,
+            StoreSetCookie = said.StoreSetCookie ?? false,
             HonorRequestDirectives = said.HonorRequestDirectives ?? false,
         };
         return new RouteSettings(said.Enabled ?? true, policy,
-            Math.Min(said.MaxBodyBytes ?? options.MaxBodyBytes, CacheProxyOptionsValidator.LargestBody(options)));
+            Math.Min(said.MaxBodyBytes ?? options.MaxBodyBytes, CacheProxyOptionsValidator.LargestBody(options)))
+        {
+            StoreCloseDelimited = said.StoreCloseDelimited ?? false,
+            QueryRules = QueryRules.From(
+                said.QueryAllow is null ? null : OptionLists.Split(said.QueryAllow), OptionLists.Split(said.QueryDeny), said.QuerySort ?? false),
+            QueryMethodBytes = (int)(said.QueryMethodBytes ?? 0),
+        };
     }
 }
 

@@ -35,6 +35,25 @@ public class AdminServerTests
     }
 
     [Fact]
+    public async Task Explanations_are_on_the_admin_port_only()
+    {
+        await using var origin = RawOrigin.Hello();
+        await using var host = await HostProcess.StartAsync(["--origin", origin.Address]);
+        using var proxy = new HttpClient { BaseAddress = host.Proxy };
+        using var admin = new HttpClient { BaseAddress = host.Admin };
+        var question = $"/explain?header=Accept:%20a&url={Uri.EscapeDataString($"{host.Proxy}a?b=%20")}";
+        (await admin.GetStringAsync(question, TestContext.Current.CancellationToken)).ShouldContain("\"verdict\": \"fetch\"");
+        await proxy.GetStringAsync("/a?b=%20", TestContext.Current.CancellationToken);
+        (await admin.GetStringAsync(question, TestContext.Current.CancellationToken)).ShouldContain("\"verdict\": \"hit\"");
+
+        var refused = await admin.GetAsync("/explain", TestContext.Current.CancellationToken);
+        refused.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        refused.Content.Headers.ContentType!.MediaType.ShouldBe("application/problem+json");
+        refused.Headers.CacheControl!.NoStore.ShouldBeTrue();
+        (await admin.PostAsync("/explain", new StringContent("{}"), TestContext.Current.CancellationToken)).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+    }
+
+    [Fact]
     public async Task With_a_key_metrics_need_it_and_health_does_not()
     {
         await using var origin = RawOrigin.Hello();
@@ -48,6 +67,41 @@ public class AdminServerTests
         admin.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
         (await admin.GetAsync("/metrics", TestContext.Current.CancellationToken)).StatusCode.ShouldBe(HttpStatusCode.OK);
         host.Output.ShouldNotContain(Key);
+    }
+
+    [Fact]
+    public async Task Purge_wants_the_key_and_says_what_it_did()
+    {
+        await using var origin = new RawOrigin(_ => Task.FromResult(RawOrigin.Response("hello", "")));
+        await using var host = await HostProcess.StartAsync(["--origin", origin.Address, "--CacheProxy:Admin:Address", "127.0.0.1"],
+            environment: ("CacheProxy__Admin__Key", Key));
+        using var proxy = new HttpClient { BaseAddress = host.Proxy };
+        using var admin = new HttpClient { BaseAddress = host.Admin };
+        await proxy.GetAsync("/x", TestContext.Current.CancellationToken);
+        (await StatusAsync()).ShouldContain("hit");
+        (await PurgeAsync("""{"all": true}""")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        admin.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
+
+        var counted = await PurgeAsync("""{"all": true, "dryRun": true}""");
+        (await TextAsync(counted)).ShouldContain("\"responses\":1");
+        (await StatusAsync()).ShouldContain("hit");
+
+        var purged = await PurgeAsync($$"""{"url": "{{host.Proxy}}x"}""");
+        purged.StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await TextAsync(purged)).ShouldContain("\"complete\":true");
+        (await StatusAsync()).ShouldContain("fwd=uri-miss");
+
+        var refused = await PurgeAsync("""{"url": "x"}""");
+        refused.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        refused.Content.Headers.ContentType!.MediaType.ShouldBe("application/problem+json");
+        (await TextAsync(refused)).ShouldContain("absolute URL");
+        (await PurgeAsync("{")).StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        (await StatusAsync()).ShouldContain("hit");
+
+        async Task<string> StatusAsync() =>
+            (await proxy.GetAsync("/x", TestContext.Current.CancellationToken)).Headers.GetValues("Cache-Status").Single();
+        Task<HttpResponseMessage> PurgeAsync(string json) => admin.PostAsync("/purge", new StringContent(json), TestContext.Current.CancellationToken);
+        Task<string> TextAsync(HttpResponseMessage response) => response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
     }
 
     [Fact]

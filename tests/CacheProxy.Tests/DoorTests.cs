@@ -59,10 +59,10 @@ public sealed class DoorTests
 
     [Theory]
     [InlineData("Http", new string[0])]
-    [InlineData("Policy", new[] { "Http", "Storage", "Keys" })] // of Storage it sees the stored response alone
+    [InlineData("Policy", new[] { "Http", "Storage", "Keys", "Coherence" })] // of Storage the stored response alone, of Coherence a mark's strength
     [InlineData("Keys", new[] { "Http", "Policy" })]
-    [InlineData("Storage", new[] { "Http", "Keys", "Invalidation" })]
-    [InlineData("Invalidation", new[] { "Storage" })]
+    [InlineData("Storage", new[] { "Http", "Keys", "Coherence" })]
+    [InlineData("Invalidation", new[] { "Coherence", "Diagnostics", "Http", "Keys", "Policy", "Storage" })]
     public void Room_sees_only_these_rooms(string room, string[] seen)
     {
         foreach (var file in Files.Select(row => row.Data).Where(f => Room(f) == room))

@@ -1,4 +1,4 @@
-using CacheProxy.Invalidation;
+using CacheProxy.Coherence;
 
 namespace CacheProxy.Fetching;
 
@@ -7,7 +7,7 @@ namespace CacheProxy.Fetching;
 /// nobody waits for those.
 /// </summary>
 /// <remarks>The lock guards the dictionary. The memory of uncacheable keys is a fixed number of slots, each replaced whole.</remarks>
-internal sealed class Coalescer(Marks marks, TimeSpan uncacheableMemory)
+internal sealed class Coalescer(CoherenceNode node, TimeSpan uncacheableMemory)
 {
     private const int Slots = 4096;
 
@@ -26,19 +26,18 @@ internal sealed class Coalescer(Marks marks, TimeSpan uncacheableMemory)
     /// that came after the invalidation must not see what was read before it.
     /// </summary>
     /// <param name="key">What the flight is found by.</param>
-    /// <param name="slot">The slot of the cache key's mark.</param>
     /// <param name="begin">
     /// Makes the flight, or <c>null</c> when what the caller found in the store is no longer what is there: a flight stores before it goes,
     /// so who finds neither flight nor stored response has just missed both, and is to look again.
     /// </param>
     /// <returns>The flight, the caller's reader, and whether the caller is to run the fetch; <c>null</c> when it is to look again.</returns>
-    public Boarding? JoinOrLead(string key, int slot, Func<string, int, long, Flight?> begin)
+    public Boarding? JoinOrLead(string key, Func<string, Standing, Flight?> begin)
     {
         lock (_lock)
         {
-            if (_flights.TryGetValue(key, out var flight) && !marks.Hides(slot, flight.FillSequence) && flight.TryBoard() is { } reader)
+            if (_flights.TryGetValue(key, out var flight) && !flight.IsOvertaken(node) && flight.TryBoard() is { } reader)
                 return new Boarding(flight, reader, Leads: false);
-            if (begin(key, slot, marks.Current) is not { } mine)
+            if (begin(key, node.Standing) is not { } mine)
                 return null;
             _flights[key] = mine;
             return new Boarding(mine, mine.TryBoard(leads: true)!, Leads: true);

@@ -1,5 +1,8 @@
+using System.Diagnostics;
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Http;
+using CacheProxy.Invalidation;
 using CacheProxy.Keys;
 using CacheProxy.Pipeline;
 using CacheProxy.Policy;
@@ -16,41 +19,49 @@ namespace CacheProxy.Fetching;
 /// One fetch: sends the request through the rest of YARP's pipeline, decides on the head what becomes of the answer, records the body and
 /// stores it after a verified last byte. Nothing here writes to a client.
 /// </summary>
-internal sealed class OriginFetch
+internal sealed partial class OriginFetch
 {
     private readonly OriginFetcher _fetcher;
     private readonly FetchOrder _order;
     private readonly Flight _flight;
     private readonly HeaderDictionary _requestFields;
     private readonly OriginExchange _exchange;
+    private readonly RequestDelegate _next;
+    private readonly Activity? _parent;
     private readonly DateTimeOffset _requestTime;
     private FlightAnswer? _answer;
     private ResponseHead? _storedHead;
     private TimeSpan _initialAge;
     private DateTimeOffset _responseTime;
 
-    public OriginFetch(OriginFetcher fetcher, FetchOrder order, Flight flight, HttpContext client)
+    public OriginFetch(OriginFetcher fetcher, FetchOrder order, Flight flight, HttpContext client, RequestDelegate next, Activity? parent)
     {
         _fetcher = fetcher;
         _order = order;
         _flight = flight;
-        _requestFields = new HeaderDictionary(ForwardedFields.ForFetch(client.Request.Headers, order.Validating is { } stored ? Validation.Conditions(stored.Head) : null));
-        _exchange = new OriginExchange(client, _requestFields, this, flight.Cancellation);
+        _requestFields = new HeaderDictionary(ForwardedFields.ForFetch(client.Request.Headers, order.Validating is { } stored ? Validation.Conditions(stored.Head) : null, fetcher.LoopName));
+        if (client.Features.Get<RequestContent>() is { Bytes.Length: > 0 } content)
+            _requestFields.ContentLength = content.Bytes.Length;
+        _exchange = new OriginExchange(client, _requestFields, this, fetcher.Scopes, flight.Cancellation);
+        _next = next;
+        _parent = parent;
         _requestTime = fetcher.Clock.Now;
     }
 
-    public HttpContext Context => _exchange.Context;
+    private HttpContext Context => _exchange.Context;
 
     /// <summary>The request as it is forwarded.</summary>
     private RequestHead Request => new(HttpMethods.Get, _requestFields, _fetcher.CredentialFields);
 
-    public async Task RunAsync(RequestDelegate next)
+    public async Task RunAsync()
     {
+        _fetcher.SetAccessor(Context);
+        using var activity = OriginFetcher.StartActivity(_parent);
         var whole = false;
         var started = _fetcher.Metrics.FetchStarted();
         try
         {
-            await next(Context);
+            await _next(Context);
             var failed = Context.Features.Get<IForwarderErrorFeature>() is not null;
             if (!failed)
             {
@@ -80,18 +91,22 @@ internal sealed class OriginFetch
     public void OnBroken(Exception exception) => _fetcher.OnBroken(exception);
 
     /// <summary>The origin's head is complete: what becomes of it is decided and published.</summary>
-    public void OnHead(int statusCode, string? reasonPhrase, IHeaderDictionary fields, bool bytesFollow)
+    /// <param name="statusCode">The final status code.</param>
+    /// <param name="reasonPhrase">As received.</param>
+    /// <param name="fields">The fields; owned by the fetch from now on.</param>
+    /// <param name="bytesFollow">Bytes of the body are given to <see cref="OnBodyAsync"/> at once.</param>
+    public void OnHead(int statusCode, string? reasonPhrase, KeyValuePair<string, StringValues>[] fields, bool bytesFollow)
     {
         _responseTime = _fetcher.Clock.Now;
         // The standard phrase goes without saying: Kestrel has its bytes ready.
         if (reasonPhrase == ReasonPhrases.GetReasonPhrase(statusCode))
             reasonPhrase = null;
-        var head = new ResponseHead(statusCode, reasonPhrase, [.. fields], _responseTime);
+        var head = new ResponseHead(statusCode, reasonPhrase, fields, _responseTime);
         _initialAge = Freshness.InitialAge(head, _fetcher.Time.GetUtcNow(), _responseTime - _requestTime);
         if (statusCode == StatusCodes.Status304NotModified)
             OnNotModified(head);
         else if (statusCode >= 500 && StandIn() is { } standIn)
-            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true });
+            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true, ForwardStatus = statusCode });
         else
             OnResponse(head, bytesFollow);
     }
@@ -119,109 +134,6 @@ internal sealed class OriginFetch
         : whole && Context.Features.Get<IForwarderErrorFeature>() is null ? FetchResult.Complete
         : FetchResult.Failed;
 
-    private void OnResponse(ResponseHead head, bool bytesFollow)
-    {
-        var request = Request;
-        var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
-        if (decision.Store)
-            decision = Storable(head, decision);
-        var varyFields = Vary.Fields(head.Vary);
-        // What is not fresh even now is stored for later needs only: to whoever else waits the origin might say something else.
-        var isFresh = decision.Store && decision.FreshnessLifetime > _initialAge;
-        var shared = varyFields is not null && (isFresh || Storability.MayShareError(request, head));
-        if (decision.Store)
-            _storedHead = head;
-        else
-            OnNotStored(head, shared);
-        _flight.Recording.Expect(head.ContentLength);
-        Publish(new FlightAnswer(FlightAnswerKind.Recorded)
-        {
-            Head = head,
-            Decision = decision,
-            TimeToLive = decision.FreshnessLifetime - _initialAge,
-            IsShared = shared,
-            ContentLength = head.ContentLength,
-            VaryFields = varyFields ?? [],
-            VaryValues = varyFields is null ? [] : Vary.Values(varyFields, _requestFields),
-        }, bytesFollow);
-    }
-
-    /// <summary>What policy cannot see: the size, and whether the end of the body can be told from a connection that broke.</summary>
-    private StoreDecision Storable(ResponseHead head, StoreDecision decision) =>
-        head.ContentLength > _order.Settings.MaxBodyBytes ? decision with { Store = false, Reason = StoreReason.TooLarge }
-        : Context.Features.Get<CloseDelimited>() is not null ? decision with { Store = false, Reason = StoreReason.Incomplete }
-        : decision;
-
-    private void OnNotStored(ResponseHead head, bool shared)
-    {
-        if (!shared)
-            _flight.Recording.StopKeeping();
-        // One client's fields can bring on a refusal (406, 403, 431): it is no word on what the others would get.
-        if (head.StatusCode >= 400 && !Statuses.IsNegative(head.StatusCode))
-            return;
-        // Nobody shall queue for what each must fetch for itself; and what was stored is no longer what the origin says.
-        _fetcher.Coalescer.RememberUncacheable(_flight.Key, _responseTime);
-        if (_order.Validating is { } stored)
-            _fetcher.Store.Remove(_order.CacheKey, stored);
-    }
-
-    /// <summary>It will not be stored after all: it is larger than what is stored, or the budget of recordings is used up.</summary>
-    private void OnOutgrown()
-    {
-        _storedHead = null;
-        if (_flight.Recording.Length > _order.Settings.MaxBodyBytes)
-            _fetcher.Coalescer.RememberUncacheable(_flight.Key, _fetcher.Clock.Now);
-        _fetcher.Coalescer.Remove(_flight);
-        _flight.OnOutgrown();
-    }
-
-    private void OnNotModified(ResponseHead notModified)
-    {
-        if (_order.Validating is not { } stored || !Validation.Selects(notModified, stored.Head))
-        {
-            // A 304 to nothing we asked, or about another response than ours (RFC 9111 section 4.3.4).
-            if (_order.Validating is { } unusable)
-                _fetcher.Store.Remove(_order.CacheKey, unusable);
-            Publish(new FlightAnswer(FlightAnswerKind.Alone));
-            return;
-        }
-        var request = Request;
-        var head = Validation.Freshen(stored.Head, notModified, _responseTime);
-        var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
-        var freshened = MakeStored(head, stored.Body, stored.Trailers, decision);
-        if (!decision.Store || freshened is null || !_fetcher.Store.Store(_order.CacheKey, freshened, decision.Retention))
-            _fetcher.Store.Remove(_order.CacheKey, stored);
-        Publish(new FlightAnswer(FlightAnswerKind.Freshened) { Stored = freshened ?? stored, Decision = decision, IsShared = decision.Store });
-    }
-
-    /// <summary>No head came: a stored response stands in where it may, else YARP's status goes to all who wait, but never into the store.</summary>
-    private async Task<bool> OnNoAnswerAsync()
-    {
-        if (StandIn() is { } standIn)
-        {
-            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true });
-            return true;
-        }
-        var status = ProblemResponse.Has(_exchange.StatusCode) ? _exchange.StatusCode : StatusCodes.Status502BadGateway;
-        var body = ProblemResponse.Body(status);
-        _flight.Recording.Expect(body.Length);
-        Publish(new FlightAnswer(FlightAnswerKind.Recorded)
-        {
-            Head = new ResponseHead(status, null,
-            [
-                new(HeaderNames.ContentType, ProblemResponse.ContentType),
-                new(HeaderNames.CacheControl, ProblemResponse.CacheControl),
-            ], _fetcher.Clock.Now),
-            IsShared = true,
-            ContentLength = body.Length,
-        });
-        await _flight.Recording.AppendAsync(body, CancellationToken.None);
-        return true;
-    }
-
-    private StoredResponse? StandIn() =>
-        _order.Stale is { } stale && !_fetcher.Store.IsOvertaken(_flight.Slot, stale) && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy) ? stale : null;
-
     private void Publish(FlightAnswer answer, bool bytesFollow = false)
     {
         _answer = answer;
@@ -239,9 +151,8 @@ internal sealed class OriginFetch
         _flight.Recording.End(failed: !whole, trailers);
         try
         {
-            if (_storedHead is { } head && _flight.Recording.ToBody() is { } body && (head.ContentLength ?? body.Length) == body.Length
-                && MakeStored(Validation.StoredHead(head), body, trailers, _answer!.Decision) is { } stored)
-                _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime));
+            if (_storedHead is { } head)
+                Store(head, trailers);
         }
         catch (Exception exception)
         {
@@ -251,13 +162,25 @@ internal sealed class OriginFetch
         _fetcher.Coalescer.Remove(_flight);
         _flight.Recording.Wake();
         _flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
-        _flight.Dispose();
+        _fetcher.Ended(_flight);
+        _fetcher.Deliveries.Enforce(); // the budget of recordings no longer counts it
+    }
+
+    private void Store(ResponseHead head, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers)
+    {
+        if (_flight.Recording.ToBody() is not { } body || (head.ContentLength ?? body.Length) != body.Length)
+            _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.Cut, head.StatusCode, _responseTime);
+        else if (MakeStored(Validation.StoredHead(head, _order.Settings.Policy.StoreSetCookie), body, trailers, _answer!.Decision) is { } stored
+            && _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime)))
+            _fetcher.Refusals.Forget(_order.CacheKey);
+        else
+            _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.Overtaken, head.StatusCode, _responseTime);
     }
 
     private StoredResponse? MakeStored(
         ResponseHead head, Body body, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers, StoreDecision decision)
     {
-        if (Vary.Fields(head.Vary) is not { } varyFields)
+        if (Vary.Fields(head.Vary) is not { } varyFields || Tags.FenceOf(_order.CacheKey, head, _flight.Fill.Local) is not { } fence)
             return null;
         return new StoredResponse
         {
@@ -270,7 +193,7 @@ internal sealed class OriginFetch
             RequestWasAuthorized = Request.HasAuthorization,
             VaryFields = varyFields,
             VaryValues = Vary.Values(varyFields, _requestFields),
-            FillSequence = _flight.FillSequence,
+            Fence = fence,
         };
     }
 }

@@ -21,6 +21,9 @@ internal readonly record struct CacheStatus
 
     public bool IsCollapsed { get; init; }
 
+    /// <summary>The cache key (section 2.7); <c>null</c> leaves it out.</summary>
+    public string? Key { get; init; }
+
     /// <summary>More for those who operate the cache; <c>null</c> for nothing.</summary>
     public string? Detail { get; init; }
 
@@ -40,6 +43,8 @@ internal readonly record struct CacheStatus
             text.Append("; stored");
         if (IsCollapsed)
             text.Append("; collapsed");
+        if (Key is not null)
+            text.Append("; key=").Append(StructuredText.String(Key));
         if (!string.IsNullOrEmpty(Detail))
             text.Append("; detail=").Append(StructuredText.Item(Detail));
         return text.ToString();

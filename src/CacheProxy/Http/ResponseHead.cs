@@ -20,10 +20,11 @@ internal sealed class ResponseHead
         ReasonPhrase = reasonPhrase;
         _fields = fields;
         ReceivedAt = now;
-        _cacheControl = CacheControl.Parse(this[HeaderNames.CacheControl]);
+        var targeted = TargetedCacheControl.Parse(this[TargetedCacheControl.OwnField]) ?? TargetedCacheControl.Parse(this[TargetedCacheControl.CdnField]);
+        _cacheControl = targeted ?? CacheControl.Parse(this[HeaderNames.CacheControl]);
         Date = SingleDate(this[HeaderNames.Date]);
         Age = FirstAge(this[HeaderNames.Age]);
-        var expires = this[HeaderNames.Expires];
+        var expires = targeted is null ? this[HeaderNames.Expires] : StringValues.Empty; // RFC 9213 section 2.2
         HasExpires = expires.Count > 0;
         Expires = SingleDate(expires);
         LastModified = SingleDate(this[HeaderNames.LastModified]);
@@ -40,6 +41,7 @@ internal sealed class ResponseHead
 
     public ReadOnlySpan<KeyValuePair<string, StringValues>> Fields => _fields;
 
+    /// <summary>The directives that count here: of a targeted field (RFC 9213) where there is one, else of Cache-Control.</summary>
     public ref readonly CacheControl CacheControl => ref _cacheControl;
 
     /// <summary>The time of receipt; stands in for a Date that is absent or unreadable.</summary>
@@ -51,6 +53,7 @@ internal sealed class ResponseHead
     /// <summary>The first member of Age; <see cref="TimeSpan.Zero"/> when absent or unreadable (RFC 9111 section 5.1).</summary>
     public TimeSpan Age { get; }
 
+    /// <summary>Whether there is an Expires, readable or not, that counts: beside a targeted field it does not.</summary>
     public bool HasExpires { get; }
 
     /// <summary>

@@ -6,11 +6,11 @@ namespace CacheProxy.Http;
 internal static class StructuredText
 {
     /// <summary>A token where the text is one, else a string; what a string cannot hold becomes <c>?</c>.</summary>
-    public static string Item(string text)
-    {
-        if (IsToken(text))
-            return text;
+    public static string Item(string text) => IsToken(text) ? text : String(text);
 
+    /// <summary>A string; what it cannot hold becomes <c>?</c>.</summary>
+    public static string String(string text)
+    {
         var quoted = new StringBuilder(text.Length + 2).Append('"');
         foreach (var character in text)
         {

@@ -47,16 +47,16 @@ internal static class AcceptEncoding
         {
             var semicolon = member.IndexOf(';');
             var coding = semicolon < 0 ? member : member[..semicolon].TrimEnd(FieldList.Whitespace);
-            var weight = semicolon < 0 ? 1000 : Weight(member[(semicolon + 1)..]);
+            var weight = semicolon < 0 ? Weight.Highest : Weight.Parse(member[(semicolon + 1)..]);
             var place = IndexOf(coding);
 
-            if (place >= 0 && weight == 1000)
+            if (place >= 0 && weight == Weight.Highest)
                 _accepted |= 1 << place;
             else if (place >= 0 && weight == 0)
                 _refused |= 1 << place;
             SayMoreThanASet |= coding is "*"
-                || (place >= 0 && weight is > 0 and < 1000)
-                || (IsIdentity(coding) && weight is >= 0 and < 1000);
+                || (place >= 0 && weight is > 0 and < Weight.Highest)
+                || (IsIdentity(coding) && weight is >= 0 and < Weight.Highest);
         }
     }
 
@@ -69,23 +69,6 @@ internal static class AcceptEncoding
                 return place;
         // RFC 9110 section 8.4.1.3: the same as gzip.
         return coding.Equals("x-gzip", StringComparison.OrdinalIgnoreCase) ? Array.IndexOf(Known, "gzip") : -1;
-    }
-
-    /// <summary>A weight in thousandths (RFC 9110 section 12.4.2); -1 when unreadable.</summary>
-    private static int Weight(ReadOnlySpan<char> parameter)
-    {
-        parameter = parameter.Trim(FieldList.Whitespace);
-        if (parameter is not ['q' or 'Q', '=', '0' or '1', .. var rest] || rest.Length > 4 || (rest.Length > 0 && rest[0] != '.'))
-            return -1;
-
-        var weight = (parameter[2] - '0') * 1000;
-        for (var i = 1; i < rest.Length; i++)
-        {
-            if (!char.IsAsciiDigit(rest[i]))
-                return -1;
-            weight += (rest[i] - '0') * (i == 1 ? 100 : i == 2 ? 10 : 1);
-        }
-        return weight <= 1000 ? weight : -1;
     }
 
     private static StringValues AsItIs(StringValues lines) =>

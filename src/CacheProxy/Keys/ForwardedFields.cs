@@ -59,9 +59,9 @@ internal static class ForwardedFields
 
     /// <summary>
     /// The fields of a fetch for the store: a client's own conditions and range are left out, so that the whole comes back; Accept-Encoding
-    /// is forwarded as it is keyed; the validators of a stored response go along.
+    /// is forwarded as it is keyed; the validators of a stored response and our own name in CDN-Loop go along.
     /// </summary>
-    public static Dictionary<string, StringValues> ForFetch(IDictionary<string, StringValues> client, ValidationConditions? validating)
+    public static Dictionary<string, StringValues> ForFetch(IDictionary<string, StringValues> client, ValidationConditions? validating, string loopName)
     {
         var fields = new Dictionary<string, StringValues>(client.Count + 2, StringComparer.OrdinalIgnoreCase);
         foreach (var (name, value) in client)
@@ -70,6 +70,7 @@ internal static class ForwardedFields
         Clean(fields, isSafe: true);
         if (fields.TryGetValue(HeaderNames.AcceptEncoding, out var codings))
             SetOrRemove(fields, HeaderNames.AcceptEncoding, AcceptEncoding.Normalise(codings));
+        CdnLoop.Add(fields, loopName);
         if (validating is { } conditions)
         {
             SetOrRemove(fields, HeaderNames.IfNoneMatch, conditions.IfNoneMatch);

@@ -6,6 +6,9 @@ namespace CacheProxy.Keys;
 /// </summary>
 internal readonly record struct TargetUri(string Scheme, string Host, string Target)
 {
+    /// <summary>What else the answer depends on, as part of the key; <c>null</c> for nothing.</summary>
+    public string? Qualifier { get; init; }
+
     /// <param name="scheme"><c>http</c> or <c>https</c>, as the client used it with the outermost trusted proxy.</param>
     /// <param name="host">The Host field.</param>
     /// <param name="rawTarget">The request target as it stood in the request line.</param>

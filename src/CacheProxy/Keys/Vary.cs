@@ -40,7 +40,7 @@ internal static class Vary
     /// The values that select a variant: all lines joined, white space around list commas outside quotes taken out; <c>null</c> for an
     /// absent field.
     /// </summary>
-    /// <remarks>Accept-Encoding is reduced to what origins know; Accept-Language loses all white space and its case.</remarks>
+    /// <remarks>Accept-Encoding is reduced to what origins know; Accept-Language loses white space, case and the order within a weight.</remarks>
     public static string?[] Values(string[] fields, IDictionary<string, StringValues> request)
     {
         if (fields.Length == 0)

@@ -23,7 +23,7 @@ internal static class VaryValue
 
         var length = MaxLength(lines);
         var buffer = length <= StackLength ? stackalloc char[StackLength] : new char[length];
-        return buffer[..Write(lines, buffer, IsAcceptLanguage(field))].ToString();
+        return buffer[..Write(field, lines, buffer)].ToString();
     }
 
     /// <summary>Whether the lines, normalised, are the value. No allocation unless the text is long.</summary>
@@ -39,7 +39,7 @@ internal static class VaryValue
         if (value.Length > length)
             return false;
         var buffer = length <= StackLength ? stackalloc char[StackLength] : new char[length];
-        return buffer[..Write(lines, buffer, IsAcceptLanguage(field))].SequenceEqual(value);
+        return buffer[..Write(field, lines, buffer)].SequenceEqual(value);
     }
 
     private static bool IsAcceptEncoding(string field) => field.Equals("Accept-Encoding", StringComparison.OrdinalIgnoreCase);
@@ -55,25 +55,17 @@ internal static class VaryValue
         return length;
     }
 
-    private static int Write(StringValues lines, Span<char> buffer, bool isLanguage)
+    private static int Write(string field, StringValues lines, Span<char> buffer)
     {
+        if (IsAcceptLanguage(field))
+            return AcceptLanguage.Write(lines, buffer);
         var written = 0;
         for (var i = 0; i < lines.Count; i++)
         {
             if (i > 0)
                 buffer[written++] = ',';
-            written += isLanguage ? WriteLanguage(lines[i], buffer[written..]) : WriteLine(lines[i], buffer[written..]);
+            written += WriteLine(lines[i], buffer[written..]);
         }
-        return written;
-    }
-
-    /// <summary>Case and white space mean nothing in language ranges and weights.</summary>
-    private static int WriteLanguage(ReadOnlySpan<char> line, Span<char> buffer)
-    {
-        var written = 0;
-        foreach (var character in line)
-            if (character is not (' ' or '\t'))
-                buffer[written++] = char.IsAsciiLetterUpper(character) ? (char)(character | 0x20) : character;
         return written;
     }
 

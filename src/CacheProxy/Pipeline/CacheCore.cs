@@ -1,6 +1,10 @@
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Fetching;
+using CacheProxy.Http;
 using CacheProxy.Invalidation;
+using CacheProxy.Keys;
+using CacheProxy.Policy;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -21,7 +25,8 @@ internal sealed class CacheCore : IDisposable
     private readonly TimeProvider _time;
 
     public CacheCore(
-        IOptions<CacheProxyOptions> options, RouteSettingsResolver routes, CacheMetrics metrics, TimeProvider time, IServiceProvider services)
+        IOptions<CacheProxyOptions> options, RouteSettingsResolver routes, CoherenceNode node, CacheMetrics metrics, TimeProvider time,
+        IServiceProvider services)
     {
         var value = options.Value;
         _time = time;
@@ -31,14 +36,17 @@ internal sealed class CacheCore : IDisposable
         Routes = routes;
         Metrics = metrics;
         Clock = new CacheClock(time);
-        Marks = new Marks();
-        Store = new ResponseStore(value.MemoryBudgetBytes, value.MaxVariants, Marks, Clock);
-        Coalescer = new Coalescer(Marks, value.UncacheableMemory);
+        Node = node;
+        Store = new ResponseStore(value.MemoryBudgetBytes, value.MaxVariants, node, Clock);
+        Coalescer = new Coalescer(node, value.UncacheableMemory);
         CredentialFields = value.CredentialFields.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        Fetcher = new OriginFetcher(Store, Coalescer, Clock, time, CredentialFields,
-            metrics, services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
+        Deliveries = new DeliveryBudget(value.MemoryBudgetBytes / 2, metrics, services.GetRequiredService<ILogger<DeliveryBudget>>());
+        Fetcher = new OriginFetcher(Store, node, Coalescer, Deliveries, Clock, time, CredentialFields, LoopName,
+            metrics, services.GetRequiredService<IServiceScopeFactory>(), services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
-        Passing = new Passing(Store, metrics);
+        Invalidator = new Invalidator(node, Store, metrics);
+        Passing = new Passing(Invalidator, metrics, LoopName, value.CacheStatusKey);
+        ShowsKey = value.CacheStatusKey;
     }
 
     public RouteSettingsResolver Routes { get; }
@@ -47,24 +55,59 @@ internal sealed class CacheCore : IDisposable
 
     public CacheClock Clock { get; }
 
-    public Marks Marks { get; }
+    /// <summary>This process in the order of invalidations.</summary>
+    public CoherenceNode Node { get; }
+
+    public Invalidator Invalidator { get; }
+
+    public TimeProvider Time => _time;
 
     public ResponseStore Store { get; }
 
     public Coalescer Coalescer { get; }
 
+    public DeliveryBudget Deliveries { get; }
+
     public OriginFetcher Fetcher { get; }
 
+    public Refusals Refusals => Fetcher.Refusals;
+
+    /// <summary>
+    /// Our name in CDN-Loop, of this process alone: caches of this kind may stand one behind the other, and need no names from anybody.
+    /// </summary>
+    public string LoopName { get; } = "CacheProxy-" + System.Security.Cryptography.RandomNumberGenerator.GetHexString(12, lowercase: true);
+
     public Passing Passing { get; }
+
+    /// <summary>Whether Cache-Status tells the key.</summary>
+    public bool ShowsKey { get; }
 
     /// <summary>Fields that carry credentials, besides Authorization and Cookie.</summary>
     public string[] CredentialFields { get; }
 
+    /// <summary>What is stored under the key of a URI, the response among it that the request selects, and what to do with it.</summary>
+    public (CachedResource? Resource, StoredResponse? Stored, ReuseDecision Decision) Look(
+        in TargetUri uri, in RequestHead head, DateTimeOffset now, CachePolicy policy)
+    {
+        var length = CacheKey.Length(uri);
+        Span<char> buffer = length <= CacheKey.StackLength ? stackalloc char[CacheKey.StackLength] : new char[length];
+        var resource = Store.Find(CacheKey.Write(uri, buffer), now);
+        var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
+        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, stored.Fence.Check(Node), now, policy);
+        return (resource, stored, decision);
+    }
+
     /// <summary>How a flight of that route begins, unless the store has changed since the caller found <paramref name="known"/> there.</summary>
-    public Func<string, int, long, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, slot, sequence) =>
-        ReferenceEquals(Store.Find(cacheKey), known)
-            ? new Flight(key, slot, sequence, _flightLimits, new RecordingLimits(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time))
+    public Func<string, Standing, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, fill) =>
+        ReferenceEquals(Store.Find(cacheKey, Clock.Now), known)
+            ? new Flight(key, cacheKey, fill, _flightLimits, RecordingLimitsOf(settings))
             : null;
 
-    public void Dispose() => Store.Dispose();
+    public RecordingLimits RecordingLimitsOf(RouteSettings settings) => new(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time);
+
+    public void Dispose()
+    {
+        Fetcher.Dispose();
+        Store.Dispose();
+    }
 }

@@ -10,9 +10,10 @@ internal static class CacheStatusText
 
     /// <param name="outcome">How the request is answered.</param>
     /// <param name="forwardStatus">The status code of the origin's answer, if the request went there.</param>
-    public static string Of(in Outcome outcome, int? forwardStatus)
+    /// <param name="key">The cache key, if it is to be told.</param>
+    public static string Of(in Outcome outcome, int? forwardStatus, string? key = null)
     {
-        if (outcome is { Result: CacheResult.Hit, TimeToLive: { } timeToLive })
+        if (key is null && outcome is { Result: CacheResult.Hit, TimeToLive: { } timeToLive })
             return Writer.Hit(timeToLive);
         var isHit = outcome.Forward == ForwardReason.None;
         return Writer.Write(new CacheStatus
@@ -23,12 +24,18 @@ internal static class CacheStatusText
             TimeToLive = outcome.TimeToLive,
             IsStored = outcome.Stored,
             IsCollapsed = outcome.Collapsed,
-            Detail = outcome is { Stored: false, StoreReason: { } reason } ? DetailOf(reason) : null,
+            Key = key,
+            Detail = outcome switch
+            {
+                { Stored: false, StoreReason: { } reason } => DetailOf(reason),
+                { Result: CacheResult.Stale, Forward: not ForwardReason.None } => "stale-if-error",
+                _ => null,
+            },
         });
     }
 
     /// <summary>Why a response was not stored, as a token.</summary>
-    private static string DetailOf(StoreReason reason) => reason switch
+    public static string DetailOf(StoreReason reason) => reason switch
     {
         StoreReason.NoStore => "no-store",
         StoreReason.RequestNoStore => "request-no-store",
@@ -43,6 +50,8 @@ internal static class CacheStatusText
         StoreReason.Expired => "expired",
         StoreReason.TooLarge => "too-large",
         StoreReason.Incomplete => "close-delimited",
+        StoreReason.Cut => "cut",
+        StoreReason.Overtaken => "overtaken",
         _ => "not-stored",
     };
 }

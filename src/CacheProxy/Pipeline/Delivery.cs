@@ -23,22 +23,23 @@ internal static class Delivery
 
     /// <summary>Answers from a stored response.</summary>
     public static Task FromStoreAsync(
-        HttpContext context, bool isHead, StoredResponse stored, Selection selection, TimeSpan age, string cacheStatus)
+        HttpContext context, bool isHead, StoredResponse stored, Selection selection, TimeSpan age, string cacheStatus, DeliveryBudget budget)
     {
         var response = context.Response;
         WriteHead(response, stored.Head, selection, stored.Body.Length, cacheStatus);
         response.Headers.Age = AgeText(age);
         if (isHead || selection.Length == 0)
             return Task.CompletedTask;
+        if (!stored.Body.IsOnePiece || stored.Trailers is not null)
+            return WritePiecesAsync(context, stored, selection, budget);
         var written = stored.Body.WriteToAsync(response.BodyWriter, selection.Offset, selection.Length, context.RequestAborted);
-        if (stored.Trailers is null)
-            return written.IsCompletedSuccessfully ? Task.CompletedTask : written.AsTask();
-        return WithTrailersAsync(response, written, stored.Trailers);
+        return written.IsCompletedSuccessfully ? Task.CompletedTask : written.AsTask();
     }
 
     /// <summary>Answers from a recording, as fast as it arrives and the client reads.</summary>
     public static async Task FromRecordingAsync(
-        HttpContext context, RequestHead request, RecordingReader reader, Recording recording, FlightAnswer answer, TimeSpan since, string cacheStatus)
+        HttpContext context, RequestHead request, RecordingReader reader, Recording recording, FlightAnswer answer, TimeSpan since, string cacheStatus,
+        DeliveryBudget budget)
     {
         var response = context.Response;
         var head = answer.Head!;
@@ -52,6 +53,7 @@ internal static class Delivery
             return;
         var skip = selection.Offset;
         var left = selection.Length;
+        using var writer = PieceWriter.Of(context, budget, recording, answer.ContentLength);
         // A body of known length is over with its last byte; waiting for the recording's end as well would cost another wake-up.
         while (left > 0)
         {
@@ -68,8 +70,7 @@ internal static class Delivery
             if (piece.Length > left)
                 piece = piece[..(int)left];
             left -= piece.Length;
-            var flushed = await response.BodyWriter.WriteAsync(piece, context.RequestAborted);
-            if (flushed.IsCompleted)
+            if (!await writer.WriteAsync(piece))
                 return;
         }
         if (left == 0)
@@ -118,10 +119,11 @@ internal static class Delivery
             headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes */{whole}");
     }
 
-    /// <summary>Content-Length follows from the body, Age from the time.</summary>
+    /// <summary>Content-Length follows from the body, Age from the time; what was said to this cache alone is said.</summary>
     private static bool IsOurs(string name) =>
         name.Equals(HeaderNames.ContentLength, StringComparison.OrdinalIgnoreCase)
-        || name.Equals(HeaderNames.Age, StringComparison.OrdinalIgnoreCase);
+        || name.Equals(HeaderNames.Age, StringComparison.OrdinalIgnoreCase)
+        || name.Equals(TargetedCacheControl.OwnField, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>What a 304 does not repeat of the representation (RFC 9110 section 15.4.5).</summary>
     private static bool IsOfTheBody(string name) =>
@@ -135,13 +137,14 @@ internal static class Delivery
         return seconds < Seconds.Length ? Seconds[seconds] : seconds.ToString(CultureInfo.InvariantCulture);
     }
 
-    private static async Task WithTrailersAsync(
-        HttpResponse response,
-        ValueTask<System.IO.Pipelines.FlushResult> written,
-        IReadOnlyList<KeyValuePair<string, StringValues>> trailers)
+    private static async Task WritePiecesAsync(HttpContext context, StoredResponse stored, Selection selection, DeliveryBudget budget)
     {
-        await written;
-        AppendTrailers(response, trailers);
+        using var writer = PieceWriter.Of(context, budget, stored.Body);
+        foreach (var piece in stored.Body.Pieces(selection.Offset, selection.Length))
+            if (!await writer.WriteAsync(piece))
+                return;
+        if (stored.Trailers is { } trailers)
+            AppendTrailers(context.Response, trailers);
     }
 
     private static void AppendTrailers(HttpResponse response, IReadOnlyList<KeyValuePair<string, StringValues>> trailers)

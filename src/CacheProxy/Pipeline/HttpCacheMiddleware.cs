@@ -1,3 +1,4 @@
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Fetching;
 using CacheProxy.Http;
@@ -28,7 +29,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
         // (1) One reading of the request line.
         if (IsWithoutPath(request))
-            return request.Method == HttpMethods.Connect ? RefuseAsync(context, StatusCodes.Status405MethodNotAllowed) : PassAsync(context, default, ForwardReason.Method);
+            return request.Method == HttpMethods.Connect ? RefuseAsync(context, StatusCodes.Status405MethodNotAllowed)
+                : PassAsync(context, default, ForwardReason.Method);
         if (TargetUri.Read(request.Scheme, request.Host.Value ?? "", raw.RawTarget, out var uri) != TargetError.None)
             return RefuseAsync(context, StatusCodes.Status400BadRequest);
         raw.RawTarget = uri.Target;
@@ -39,46 +41,42 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             ForwardedFields.RemoveNamed(connection, request.Headers); // before anything is read of them
 
         // (2) What no cache answers.
-        var isGet = request.Method == HttpMethods.Get;
-        if (!isGet && request.Method != HttpMethods.Head)
-        {
-            // Methods are told apart by case (RFC 9110 section 9.1), but not by everything behind us: "head" would come back without its body.
-            return HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)
-                ? RefuseAsync(context, StatusCodes.Status400BadRequest)
-                : PassAsync(context, uri, ForwardReason.Method);
-        }
-
         var settings = core.Routes.For(context.GetReverseProxyFeature().Route);
-        if (!settings.Enabled || HasBodyOrUpgrade(context))
+        if (request.Method != HttpMethods.Get && request.Method != HttpMethods.Head)
+            return OtherMethodAsync(context, uri, settings);
+        if (!settings.Enabled)
+            return PassAsync(context, uri, ForwardReason.Bypass);
+        if (settings.QueryRules is { } rules)
+            ApplyRules(rules, request, raw, ref uri);
+        if (HasBodyOrUpgrade(context))
             return PassAsync(context, uri, ForwardReason.Bypass);
         var head = new RequestHead(request.Method, request.Headers, core.CredentialFields);
-        if (head.HasOriginPreconditions)
-            return PassAsync(context, uri, ForwardReason.Bypass);
+        return head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass) : LookAsync(context, uri, settings, head, now);
+    }
 
-        // (3) The stored responses.
-        Span<char> buffer = CacheKey.Length(uri) <= CacheKey.StackLength ? stackalloc char[CacheKey.StackLength] : new char[CacheKey.Length(uri)];
-        var resource = core.Store.Find(CacheKey.Write(uri, buffer));
-        var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
-
-        // (4) The decision.
-        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, now, settings.Policy);
+    private Task LookAsync(HttpContext context, in TargetUri uri, RouteSettings settings, in RequestHead head, DateTimeOffset now)
+    {
+        // (3) The stored responses, and (4) the decision.
+        var (resource, stored, decision) = core.Look(uri, head, now, settings.Policy);
 
         // (5) The answer.
         switch (decision.Verb)
         {
             case ReuseVerb.Serve:
-                return ServeAsync(context, head, stored!, decision.Age, CacheResult.Hit);
+                return ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Hit));
             case ReuseVerb.ServeStale:
                 Refresh(context, uri, settings, resource!, stored!, head.HasCredentials);
-                return ServeAsync(context, head, stored!, decision.Age, CacheResult.Stale);
+                return ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Stale));
             case ReuseVerb.GatewayTimeout:
                 return RefuseAsync(context, StatusCodes.Status504GatewayTimeout);
             default:
                 var reason = ForwardReasonOf(decision.Reason, resource, stored);
                 // A request's own no-store says nothing of the resource: nobody is to wait for its answer, or to learn from it.
-                return isGet && !(settings.Policy.HonorRequestDirectives && head.CacheControl.NoStore)
-                    ? FetchAsync(context, uri, settings, resource, stored, decision, reason)
-                    : PassAsync(context, uri, reason);
+                if (settings.Policy.HonorRequestDirectives && head.CacheControl.NoStore)
+                    return PassAsync(context, uri, reason);
+                if (HttpMethods.IsHead(head.Method))
+                    return PassAsync(context, uri, reason, stored is null ? null : new PassedHead(core, settings, uri, stored));
+                return FetchAsync(context, uri, settings, resource, stored, decision, reason);
         }
     }
 
@@ -87,13 +85,17 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         HttpContext context, TargetUri uri, RouteSettings settings, CachedResource? resource, StoredResponse? stored, ReuseDecision decision,
         ForwardReason reason)
     {
+        if (CdnLoop.Names(context.Request.Headers[CdnLoop.FieldName], core.LoopName))
+        {
+            await RefuseAsync(context, StatusCodes.Status508LoopDetected); // it would wait for itself
+            return;
+        }
         var cacheKey = CacheKey.Text(uri);
-        var slot = Marks.SlotOf(cacheKey);
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         var varyFields = resource?.Variants[0].VaryFields ?? [];
         // Only staleness is excused by an error: what this request may not have at all, it may not have then either.
         var order = new FetchOrder(cacheKey, settings,
-            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason == ReuseReason.Stale ? stored : null);
+            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason is ReuseReason.Stale ? stored : null);
 
         // A second round for those who find that the resource varies, and that the flight they were on is for others.
         for (var round = 0; round < 2; round++)
@@ -101,7 +103,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             var key = CollapseKey.Of(cacheKey, head.HasCredentials, varyFields, head.Fields);
             if (core.Coalescer.IsUncacheable(key, core.Clock.Now))
                 break;
-            if (core.Coalescer.JoinOrLead(key, slot, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+            if (core.Coalescer.JoinOrLead(key, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
             {
                 await InvokeAsync(context); // another's fetch has just been stored
                 return;
@@ -110,15 +112,18 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             {
                 if (leads)
                     core.Fetcher.Start(context, next, flight, order);
-                var answer = await flight.AnswerAsync(reader, context.RequestAborted);
-                if (!leads && !MayShare(answer, head, settings.Policy))
+                if (leads)
+                    await reader.HeadAsync(context.RequestAborted);
+                var answer = flight.Answer ?? await flight.AnswerAsync(context.RequestAborted);
+                var overtaken = !leads && flight.IsOvertaken(core.Node); // by what it turned out to be tagged with
+                if (overtaken || (!leads && !MayShare(answer, head, settings.Policy)))
                 {
                     if (!answer.IsShared)
                         break;
                     varyFields = answer.VaryFields;
                     continue;
                 }
-                if (await AnswerAsync(context, head, flight, reader, answer, reason, collapsed: !leads))
+                if (await AnswerAsync(context, uri, head, flight, reader, answer, reason, collapsed: !leads))
                     return;
                 break;
             }
@@ -136,7 +141,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
     /// <returns>Whether the request is answered; otherwise it goes to the origin by itself.</returns>
     private async Task<bool> AnswerAsync(
-        HttpContext context, RequestHead head, Flight flight, RecordingReader reader, FlightAnswer answer, ForwardReason reason, bool collapsed)
+        HttpContext context, TargetUri uri, RequestHead head, Flight flight, RecordingReader reader, FlightAnswer answer, ForwardReason reason, bool collapsed)
     {
         switch (answer.Kind)
         {
@@ -150,7 +155,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                     answer.Decision.Store ? answer.TimeToLive - since : null);
                 try
                 {
-                    await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, since, CacheStatusText.Of(miss, answer.Head!.StatusCode));
+                    await Delivery.FromRecordingAsync(
+                        context, head, reader, flight.Recording, answer, since, CacheStatusText.Of(miss, answer.Head!.StatusCode, ShownKey(uri)), core.Deliveries);
                 }
                 finally
                 {
@@ -158,10 +164,11 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 }
                 return true;
             case FlightAnswerKind.Freshened:
-                await ServeAsync(context, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), CacheResult.Revalidated, reason, collapsed);
+                var decision = answer.Decision;
+                await ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Revalidated, reason, decision.Store, decision.Store ? null : decision.Reason, collapsed));
                 return true;
             case FlightAnswerKind.StaleOnError:
-                await ServeAsync(context, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), CacheResult.Stale, reason, collapsed);
+                await ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Stale, reason, Collapsed: collapsed));
                 return true;
             case FlightAnswerKind.Failed:
                 await RefuseAsync(context, StatusCodes.Status502BadGateway);
@@ -171,23 +178,27 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         }
     }
 
+    private Task ServeFlownAsync(HttpContext context, in TargetUri uri, in RequestHead head, FlightAnswer answer, in Outcome outcome) =>
+        ServeAsync(context, uri, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), outcome, answer.ForwardStatus);
+
     private Task ServeAsync(
-        HttpContext context, in RequestHead head, StoredResponse stored, TimeSpan age, CacheResult result,
-        ForwardReason forward = ForwardReason.None, bool collapsed = false)
+        HttpContext context, in TargetUri uri, in RequestHead head, StoredResponse stored, TimeSpan age, in Outcome result, int? forwardStatus = null)
     {
-        var outcome = new Outcome(result, forward, Collapsed: collapsed, TimeToLive: stored.FreshnessLifetime - age);
+        var outcome = result with { TimeToLive = stored.FreshnessLifetime - age };
         var selection = Delivery.SelectionOf(head, stored);
         var isHead = HttpMethods.IsHead(head.Method);
         core.Metrics.Record(outcome, isHead ? 0 : selection.Length);
-        return Delivery.FromStoreAsync(context, isHead, stored, selection, age, CacheStatusText.Of(outcome, stored.Head.StatusCode));
+        return Delivery.FromStoreAsync(context, isHead, stored, selection, age, CacheStatusText.Of(outcome, forwardStatus, ShownKey(uri)), core.Deliveries);
     }
+
+    private string? ShownKey(in TargetUri uri) => core.ShowsKey ? CacheKey.Text(uri) : null;
 
     /// <summary>Refreshes behind a stale answer, with this request's fields, unless someone does already.</summary>
     private void Refresh(HttpContext context, in TargetUri uri, RouteSettings settings, CachedResource resource, StoredResponse stored, bool hasCredentials)
     {
         var cacheKey = CacheKey.Text(uri);
         var key = CollapseKey.Of(cacheKey, hasCredentials, resource.Variants[0].VaryFields, context.Request.Headers);
-        if (core.Coalescer.JoinOrLead(key, Marks.SlotOf(cacheKey), core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+        if (core.Coalescer.JoinOrLead(key, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
             return; // refreshed meanwhile
         flight.RunInBackground();
         flight.Leave(reader);
@@ -216,10 +227,56 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
     private bool MayHave(StoredResponse stored, in RequestHead head, CachePolicy policy) =>
         Vary.Matches(stored.VaryFields, stored.VaryValues, head.Fields)
-        && Reuse.Decide(head, stored, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
+        && Reuse.Decide(head, stored, stored.Fence.Check(core.Node), core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
 
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
-    private Task PassAsync(HttpContext context, TargetUri uri, ForwardReason reason) => core.Passing.RunAsync(context, next, uri, reason);
+    private Task PassAsync(HttpContext context, in TargetUri uri, ForwardReason reason, IPassListener? listener = null) =>
+        core.Passing.RunAsync(context, next, new WriteTarget(uri), reason, listener);
+
+    /// <summary>Neither GET nor HEAD.</summary>
+    private Task OtherMethodAsync(HttpContext context, TargetUri uri, RouteSettings settings)
+    {
+        var method = context.Request.Method;
+        // Methods are told apart by case (RFC 9110 section 9.1), but not by everything behind us: "head" would come back without its body.
+        if (HttpMethods.IsGet(method) || HttpMethods.IsHead(method))
+            return RefuseAsync(context, StatusCodes.Status400BadRequest);
+
+        if (method == "QUERY" && settings is { Enabled: true, QueryMethodBytes: > 0 })
+            return QueryAsync(context, uri, settings);
+
+        // It goes on with its query as it is; what it invalidates is found under the key that a GET has.
+        var keyed = settings.QueryRules is { } rules ? uri with { Target = rules.Apply(uri.Target) } : uri;
+        var post = settings.Enabled && method == HttpMethods.Post ? new PassedPost(core, settings, keyed) : null;
+        post?.Listen(context);
+        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules), ForwardReason.Method, post);
+    }
+
+    /// <summary>A QUERY (RFC 10008): safe as GET is, and its content part of the key.</summary>
+    private async Task QueryAsync(HttpContext context, TargetUri uri, RouteSettings settings)
+    {
+        if (settings.QueryRules is { } rules)
+            ApplyRules(rules, context.Request, context.Features.GetRequiredFeature<IHttpRequestFeature>(), ref uri);
+        var isPlain = StringValues.IsNullOrEmpty(context.Request.Headers.Upgrade) && context.Request.Headers.ContentType.Count > 0;
+        if (!isPlain || await RequestContent.ReadAsync(context, settings.QueryMethodBytes) is not { } content)
+        {
+            await PassAsync(context, uri, ForwardReason.Method);
+            return;
+        }
+        var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
+        uri = uri with { Qualifier = "QUERY " + content.Digest };
+        await (head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass) : LookAsync(context, uri, settings, head, core.Clock.Now));
+    }
+
+    /// <summary>What is left of the query is what is keyed and what is forwarded.</summary>
+    private static void ApplyRules(QueryRules rules, HttpRequest request, IHttpRequestFeature raw, ref TargetUri uri)
+    {
+        var target = rules.Apply(uri.Target);
+        if (ReferenceEquals(target, uri.Target))
+            return;
+        uri = uri with { Target = target };
+        raw.RawTarget = target;
+        request.QueryString = new QueryString(target.IndexOf('?') is >= 0 and var mark ? target[mark..] : ""); // for YARP's own transforms
+    }
 
     private Task RefuseAsync(HttpContext context, int status)
     {
@@ -239,6 +296,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     private static ForwardReason ForwardReasonOf(ReuseReason reason, CachedResource? resource, StoredResponse? stored) => reason switch
     {
         ReuseReason.Request => ForwardReason.Request,
+        ReuseReason.Miss when stored is not null => ForwardReason.UriMiss, // it is as good as gone
         _ when resource is null => ForwardReason.UriMiss,
         _ when stored is null => ForwardReason.VaryMiss,
         _ => ForwardReason.Stale,

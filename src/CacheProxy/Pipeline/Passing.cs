@@ -1,8 +1,9 @@
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Http;
+using CacheProxy.Invalidation;
 using CacheProxy.Keys;
 using CacheProxy.Policy;
-using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
@@ -14,25 +15,37 @@ namespace CacheProxy.Pipeline;
 /// Passes a request on its own context to the rest of YARP's pipeline, bodies streaming both ways, once. A successful unsafe method
 /// invalidates what it may have changed before the first byte of its answer goes on (RFC 9111 section 4.4).
 /// </summary>
-internal sealed class Passing(ResponseStore store, CacheMetrics metrics)
+internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, string loopName, bool showsKey)
 {
-    public async Task RunAsync(HttpContext context, RequestDelegate next, TargetUri uri, ForwardReason reason)
+    /// <param name="context">The client's.</param>
+    /// <param name="next">The rest of YARP's pipeline.</param>
+    /// <param name="target">What an unsafe method invalidates.</param>
+    /// <param name="reason">Why the request goes forward.</param>
+    /// <param name="listener">Learns from the answer; <c>null</c> for nobody.</param>
+    public async Task RunAsync(HttpContext context, RequestDelegate next, WriteTarget target, ForwardReason reason, IPassListener? listener = null)
     {
         var method = context.Request.Method;
         ForwardedFields.Clean(context.Request.Headers, HttpMethods.IsGet(method) || HttpMethods.IsHead(method));
+        if (CdnLoop.Names(context.Request.Headers[CdnLoop.FieldName], loopName))
+        {
+            metrics.Record(new Outcome(CacheResult.Refused));
+            await ProblemResponse.WriteAsync(context.Response, StatusCodes.Status508LoopDetected);
+            return;
+        }
+        CdnLoop.Add(context.Request.Headers, loopName);
         if (UnsafeMethods.IsUnsafe(method) && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody is false)
             context.Request.ContentLength = 0; // what says nothing of a body is sent again when a pooled connection dies under it
         if (!IsWebSocket(context.Request.Headers.Upgrade))
             context.Features.Set<IHttpUpgradeFeature>(null); // nothing but websocket is upgraded: never h2c, and nobody who did not ask
-        var pass = new Pass(store, metrics, uri, UnsafeMethods.IsUnsafe(method), context, new Outcome(CacheResult.Pass, reason));
-        context.Response.OnStarting(static state => ((Pass)state).OnStarting(), pass);
+        var pass = new Pass(invalidator, target, showsKey, UnsafeMethods.IsUnsafe(method), context, new Outcome(CacheResult.Pass, reason), listener);
+        context.Response.OnStarting(static state => ((Pass)state).OnStartingAsync(), pass);
         try
         {
             await next(context);
         }
         finally
         {
-            pass.OnEnd(context.Features.Get<IForwarderErrorFeature>()?.Error);
+            await pass.OnEndAsync(context.Features.Get<IForwarderErrorFeature>());
             metrics.Record(pass.Outcome, context.Response.ContentLength ?? 0);
         }
         if (!context.Response.HasStarted && context.Features.Get<IForwarderErrorFeature>() is not null && ProblemResponse.Has(context.Response.StatusCode))
@@ -42,43 +55,39 @@ internal sealed class Passing(ResponseStore store, CacheMetrics metrics)
     private static bool IsWebSocket(StringValues upgrade) =>
         string.Equals(upgrade.ToString(), "websocket", StringComparison.OrdinalIgnoreCase);
 
-    private sealed class Pass(ResponseStore store, CacheMetrics metrics, TargetUri uri, bool isUnsafe, HttpContext context, Outcome outcome)
+    private sealed class Pass(
+        Invalidator invalidator, WriteTarget target, bool showsKey, bool isUnsafe, HttpContext context, Outcome outcome, IPassListener? listener)
     {
+        private readonly Fence _begun = isUnsafe ? invalidator.Begin(target.Uri) : default;
         private bool _done;
 
-        public Outcome Outcome => outcome;
+        public Outcome Outcome { get; private set; } = outcome;
 
-        public Task OnStarting()
+        public async Task OnStartingAsync()
         {
             var response = context.Response;
-            if (isUnsafe && UnsafeMethods.Invalidates(response.StatusCode))
-                Invalidate(response.Headers);
-            response.Headers.Append("Cache-Status", CacheStatusText.Of(outcome, response.StatusCode));
-            return Task.CompletedTask;
+            var mark = isUnsafe && UnsafeMethods.Invalidates(response.StatusCode) ? await InvalidateAsync(response.Headers) : null;
+            if (listener?.OnHead(context, mark) is { } decision)
+                Outcome = Outcome with { Stored = decision.Store, StoreReason = decision.Reason, TimeToLive = decision.Store ? decision.FreshnessLifetime : null };
+            response.Headers.Remove(TargetedCacheControl.OwnField);
+            response.Headers.Append("Cache-Status", CacheStatusText.Of(Outcome, response.StatusCode, showsKey ? CacheKey.Text(target.Uri) : null));
         }
 
         /// <summary>A write whose answer never came may have been done all the same.</summary>
-        public void OnEnd(ForwarderError? error)
+        public async ValueTask OnEndAsync(IForwarderErrorFeature? failure)
         {
-            if (isUnsafe && error is not (null or ForwarderError.NoAvailableDestinations))
-                Invalidate(new HeaderDictionary());
+            if (isUnsafe && failure is not (null or { Error: ForwarderError.NoAvailableDestinations }))
+                await InvalidateAsync(new HeaderDictionary());
+            listener?.OnEnd(context, isWhole: failure is null && context.Response.HasStarted);
         }
 
-        private void Invalidate(IHeaderDictionary responseFields)
+        /// <returns>The place of this write's own invalidation, if it is the only one of the URI since the request went out.</returns>
+        private async ValueTask<long?> InvalidateAsync(IHeaderDictionary responseFields)
         {
             if (_done)
-                return;
+                return null;
             _done = true;
-            metrics.Invalidated("url");
-            store.Invalidate(CacheKey.Text(uri));
-            InvalidateReference(responseFields.Location);
-            InvalidateReference(responseFields.ContentLocation);
-        }
-
-        private void InvalidateReference(StringValues reference)
-        {
-            if (reference.Count > 0 && UnsafeMethods.SameOriginTarget(reference, uri.Scheme, uri.Host, uri.Target) is { } target)
-                store.Invalidate(CacheKey.Text(uri with { Target = target }));
+            return await invalidator.OnWriteAsync(target, responseFields, _begun);
         }
     }
 }

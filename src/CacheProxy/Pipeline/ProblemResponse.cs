@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace CacheProxy.Pipeline;
 
@@ -27,6 +28,7 @@ internal static class ProblemResponse
         [502] = "Bad Gateway",
         [503] = "Service Unavailable",
         [504] = "Gateway Timeout",
+        [508] = "Loop Detected",
     }.ToFrozenDictionary(p => p.Key, p => Encoding.UTF8.GetBytes($$"""{"type":"about:blank","title":"{{p.Value}}","status":{{p.Key}}}"""));
 
     /// <summary>Whether there is a prebuilt answer for the status.</summary>
@@ -34,6 +36,14 @@ internal static class ProblemResponse
 
     /// <summary>The body for a status; the empty body for one that we do not answer with.</summary>
     public static ReadOnlyMemory<byte> Body(int status) => Bodies.TryGetValue(status, out var body) ? body : default;
+
+    /// <summary>Answers with the status and what is wrong: to operators, who are told all of it at once.</summary>
+    public static Task WriteAsync(HttpResponse response, int status, IReadOnlyList<string> complaints)
+    {
+        response.StatusCode = status;
+        return response.WriteAsJsonAsync(new { type = "about:blank", title = ReasonPhrases.GetReasonPhrase(status), status, detail = string.Join(' ', complaints), errors = complaints },
+            options: null, ContentType, response.HttpContext.RequestAborted);
+    }
 
     /// <summary>
     /// Answers with the status. Fields that were set are dropped. The response must not have started. The answer to HEAD has the fields

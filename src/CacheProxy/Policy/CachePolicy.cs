@@ -27,6 +27,9 @@ internal sealed record CachePolicy
     /// <summary>Whether a lifetime that the origin did not give (default or heuristic) may apply to requests with a Cookie.</summary>
     public bool DefaultLifetimeWithCookie { get; init; }
 
+    /// <summary>Whether a response with Set-Cookie that the origin gives a lifetime may be stored, cookies and all.</summary>
+    public bool StoreSetCookie { get; init; }
+
     /// <summary>Whether no-cache, no-store, max-age, max-stale and min-fresh of a request count. only-if-cached always does.</summary>
     public bool HonorRequestDirectives { get; init; }
 }

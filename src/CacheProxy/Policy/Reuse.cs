@@ -1,3 +1,4 @@
+using CacheProxy.Coherence;
 using CacheProxy.Http;
 using CacheProxy.Storage;
 
@@ -6,10 +7,15 @@ namespace CacheProxy.Policy;
 /// <summary>What to do with a request for which a response is stored (RFC 9111 section 4; RFC 5861).</summary>
 internal static class Reuse
 {
-    public static ReuseDecision Decide(in RequestHead request, StoredResponse stored, DateTimeOffset now, CachePolicy policy)
+    /// <param name="request">The request.</param>
+    /// <param name="stored">What is stored and selected by Vary.</param>
+    /// <param name="mark">The strongest invalidation that came after it.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="policy">The route's.</param>
+    public static ReuseDecision Decide(in RequestHead request, StoredResponse stored, MarkStrength mark, DateTimeOffset now, CachePolicy policy)
     {
         var age = stored.AgeAt(now);
-        var (verb, reason) = Decide(request, stored, age, policy);
+        var (verb, reason) = Decide(request, stored, mark, age, policy);
         // Section 5.2.1.7.
         if (verb is ReuseVerb.Validate or ReuseVerb.Forward && request.CacheControl.OnlyIfCached)
             verb = ReuseVerb.GatewayTimeout;
@@ -37,14 +43,20 @@ internal static class Reuse
     }
 
     private static (ReuseVerb Verb, ReuseReason Reason) Decide(
-        in RequestHead request, StoredResponse stored, TimeSpan age, CachePolicy policy)
+        in RequestHead request, StoredResponse stored, MarkStrength mark, TimeSpan age, CachePolicy policy)
     {
         var head = stored.Head;
         ref readonly var directives = ref head.CacheControl;
+        if (mark == MarkStrength.Hard)
+            return (ReuseVerb.Forward, ReuseReason.Miss);
 
         // RFC 9111 section 3.5. It was only stored with leave, which a 304 to another may have taken back.
         if (stored.RequestWasAuthorized && !Storability.AllowsAuthorized(directives))
             return (ReuseVerb.Forward, ReuseReason.Miss);
+
+        // Section 4.4. Only an entity tag tells two states of one second apart, and nothing that is not confirmed stands in for an error.
+        if (mark == MarkStrength.Invalid)
+            return (head.EntityTag is null ? ReuseVerb.Forward : ReuseVerb.Validate, ReuseReason.Invalidated);
 
         // Section 4, fifth clause.
         if (directives.NoCache)
@@ -58,6 +70,8 @@ internal static class Reuse
         if (age > policy.MaxAge)
             return Ask(head, ReuseReason.Stale);
         var staleness = age - stored.FreshnessLifetime;
+        if (mark == MarkStrength.Soft && staleness < TimeSpan.Zero)
+            staleness = TimeSpan.Zero;
         if (policy.HonorRequestDirectives && RequestForbids(request, age, staleness))
             return Ask(head, ReuseReason.Request);
         if (staleness < TimeSpan.Zero)
@@ -119,6 +133,9 @@ internal enum ReuseReason
     /// <summary>The request's max-stale allowed it.</summary>
     MaxStale,
     Stale,
+
+    /// <summary>An invalidation asks for validation.</summary>
+    Invalidated,
 
     /// <summary>The response's no-cache.</summary>
     NoCache,

@@ -52,8 +52,8 @@ internal static class Storability
         if (request.HasAuthorization && !AllowsAuthorized(directives))
             return StoreReason.Authorization;
 
-        // Section 7.3: nobody gets another's cookies, not even those that the origin lets be stored.
-        if (response.HasSetCookie)
+        // Section 7.3: nobody gets another's cookies, not even those that the origin lets be stored; unless the operator knows them.
+        if (response.HasSetCookie && !(policy.StoreSetCookie && Freshness.HasExplicitLifetime(response)))
             return StoreReason.SetCookie;
 
         // Section 4.1: it would match no request.
@@ -137,7 +137,18 @@ internal enum StoreReason
     /// <summary>Neither fresh nor of use when stale.</summary>
     Expired,
     TooLarge,
+
+    /// <summary>Only the end of its connection ends it.</summary>
     Incomplete,
+
+    /// <summary>In more groups than are remembered: an invalidation might not find it.</summary>
+    TooManyGroups,
+
+    /// <summary>It broke off.</summary>
+    Cut,
+
+    /// <summary>An invalidation or a later response came before it was whole, or it is larger than the store.</summary>
+    Overtaken,
 }
 
 /// <param name="Store">May be stored, and handed to those who wait (each is checked for itself as well).</param>

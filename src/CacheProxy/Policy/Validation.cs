@@ -9,10 +9,10 @@ namespace CacheProxy.Policy;
 internal static class Validation
 {
     /// <summary>
-    /// Never stored: RFC 9111 sections 5.1 and 7.3. Age is part of the stored response's times, cookies belong to one client.
+    /// RFC 9111 section 7.3: they belong to one client.
     /// </summary>
-    private static readonly FrozenSet<string> NotStored = FrozenSet.Create(
-        StringComparer.OrdinalIgnoreCase, HeaderNames.Age, HeaderNames.SetCookie, "Set-Cookie2");
+    private static readonly FrozenSet<string> Cookies = FrozenSet.Create(
+        StringComparer.OrdinalIgnoreCase, HeaderNames.SetCookie, "Set-Cookie2");
 
     /// <summary>What describes the stored body stays when a 304 says otherwise (section 3.2).</summary>
     private static readonly FrozenSet<string> NotFreshened = FrozenSet.Create(
@@ -45,7 +45,7 @@ internal static class Validation
     /// Its Age and cookies are not merged, nor its tag where one is stored: the stored one may be weak for a reason. The result is to be
     /// put to <see cref="Storability"/> again, with the 304's own initial age.
     /// </remarks>
-    public static ResponseHead Freshen(ResponseHead stored, ResponseHead notModified, DateTimeOffset now)
+    public static ResponseHead Freshen(ResponseHead stored, ResponseHead notModified, DateTimeOffset now, bool keepCookies = false)
     {
         var fields = new List<KeyValuePair<string, StringValues>>(stored.Fields.Length + 4);
         foreach (var field in stored.Fields)
@@ -62,39 +62,50 @@ internal static class Validation
             fields.Add(new(HeaderNames.Date, HttpDate.Format(now)));
         }
         var merged = new ResponseHead(stored.StatusCode, stored.ReasonPhrase, [.. fields], now);
-        return new ResponseHead(stored.StatusCode, stored.ReasonPhrase, StoredFields(merged), now);
+        return new ResponseHead(stored.StatusCode, stored.ReasonPhrase, StoredFields(merged, keepCookies), now);
     }
 
     /// <summary>The head as it is stored; the very one when nothing is to be left out.</summary>
-    public static ResponseHead StoredHead(ResponseHead received)
+    public static ResponseHead StoredHead(ResponseHead received, bool keepCookies = false)
     {
-        var fields = StoredFields(received);
-        return fields.AsSpan().SequenceEqual(received.Fields)
-            ? received
-            : new ResponseHead(received.StatusCode, received.ReasonPhrase, fields, received.ReceivedAt);
+        var connection = received[HeaderNames.Connection];
+        var isWhole = received[HeaderNames.Date].Count > 0;
+        foreach (var field in received.Fields)
+            isWhole &= IsStored(received, connection, field.Key, keepCookies);
+        return isWhole ? received : new ResponseHead(received.StatusCode, received.ReasonPhrase, StoredFields(received, keepCookies), received.ReceivedAt);
     }
 
     /// <summary>
-    /// Fields to leave out when a response is stored: hop-by-hop, named by Connection, private="f", no-cache="f", Set-Cookie, Age.
+    /// Fields to leave out when a response is stored: hop-by-hop, named by Connection, private="f", no-cache="f", Age (section 5.1: it is
+    /// part of the stored response's times), and cookies unless the policy keeps them.
     /// </summary>
     /// <remarks>
     /// Everything else stays, Cache-Status of caches further up too. A response without Date gets one (RFC 9110 section 6.6.1).
     /// </remarks>
-    public static KeyValuePair<string, StringValues>[] StoredFields(ResponseHead received)
+    public static KeyValuePair<string, StringValues>[] StoredFields(ResponseHead received, bool keepCookies = false)
     {
         var connection = received[HeaderNames.Connection];
-        ref readonly var directives = ref received.CacheControl;
         var fields = new List<KeyValuePair<string, StringValues>>(received.Fields.Length + 1);
         foreach (var field in received.Fields)
-        {
-            if (!NotStored.Contains(field.Key) && !HopByHop.Contains(connection, field.Key)
-                && !Names(directives.PrivateFields, field.Key) && !Names(directives.NoCacheFields, field.Key))
+            if (IsStored(received, connection, field.Key, keepCookies))
                 fields.Add(field);
-        }
         if (received[HeaderNames.Date].Count == 0)
             fields.Add(new(HeaderNames.Date, HttpDate.Format(received.ReceivedAt)));
         return [.. fields];
     }
+
+    private static bool IsStored(ResponseHead received, StringValues connection, string name, bool keepCookies) =>
+        !name.Equals(HeaderNames.Age, StringComparison.OrdinalIgnoreCase) && (keepCookies || !Cookies.Contains(name)) && !HopByHop.Contains(connection, name)
+        && !Names(received.CacheControl.PrivateFields, name) && !Names(received.CacheControl.NoCacheFields, name);
+
+    /// <summary>
+    /// Whether the 200 to a HEAD speaks of this stored response (section 4.3.5): every validator and the length that it has are the stored
+    /// ones.
+    /// </summary>
+    public static bool SelectsByHead(ResponseHead head, ResponseHead stored, long bodyLength) =>
+        (head.EntityTag is null || head.EntityTag == stored.EntityTag)
+        && (head.LastModified is null || head.LastModified == stored.LastModified)
+        && (head.ContentLength ?? bodyLength) == bodyLength;
 
     private static bool Replaces(ResponseHead notModified, string name, ResponseHead stored)
     {

@@ -1,4 +1,4 @@
-using CacheProxy.Invalidation;
+using CacheProxy.Coherence;
 using CacheProxy.Keys;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Primitives;
@@ -9,40 +9,42 @@ namespace CacheProxy.Storage;
 /// The stored responses, in an <see cref="IMemoryCache"/> with absolute expiration and a budget of bytes.
 /// </summary>
 /// <remarks>
-/// Finding takes no lock. What changes a key (store, remove, invalidate, evict) does so under the lock of the key's stripe, and never
-/// holds two. The mark of an invalidation is set under the same lock under which a fill asks for it: a fill is either removed by the
-/// invalidation or refused by its mark.
+/// Finding takes no lock. What changes a key (store, remove, evict) does so under the lock of the key's stripe, and never holds two.
+/// Invalidations need none: who takes a stored response from here asks its fence before using it.
+/// <para>
+/// What has expired is not found any more, but stays counted until it is taken out: by what is stored in its place, or by the sweep. The
+/// memory cache is told to wait for that, so that nothing leaves it uncounted; a callback on each entry, which would tell as much, costs
+/// three objects an entry, and a task when it goes.
+/// </para>
 /// </remarks>
 internal sealed class ResponseStore : IDisposable
 {
     private const int Stripes = 256;
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(1);
 
     private readonly MemoryCache _cache;
     private readonly Eviction _eviction;
-    private readonly Marks _marks;
+    private readonly CoherenceNode _node;
     private readonly CacheClock _clock;
     private readonly long _budgetBytes;
     private readonly int _maxVariants;
     private readonly long _maxVariantsBytes;
     private readonly Lock[] _stripes = new Lock[Stripes];
-    private readonly PostEvictionDelegate _expired;
+    private readonly ITimer _sweepTimer;
 
-    public ResponseStore(long budgetBytes, int maxVariants, Marks marks, CacheClock clock)
+    public ResponseStore(long budgetBytes, int maxVariants, CoherenceNode node, CacheClock clock)
     {
         _cache = new MemoryCache(new MemoryCacheOptions { Clock = clock });
         _eviction = new Eviction(budgetBytes);
-        _marks = marks;
+        _node = node;
         _clock = clock;
         _budgetBytes = budgetBytes;
         _maxVariants = maxVariants;
         _maxVariantsBytes = budgetBytes / 2; // a URL's variants go together when evicted, so one URL must leave room for others
         for (var i = 0; i < Stripes; i++)
             _stripes[i] = new Lock();
-        _expired = (_, value, reason, _) =>
-        {
-            if (reason == EvictionReason.Expired)
-                _eviction.Remove((CachedResource)value!);
-        };
+        _sweepTimer = clock.CreateTimer(Sweep);
+        _sweepTimer.Change(SweepInterval, Timeout.InfiniteTimeSpan);
     }
 
     public long SizeBytes => _eviction.SizeBytes;
@@ -51,12 +53,17 @@ internal sealed class ResponseStore : IDisposable
 
     public long Evicted => _eviction.Evicted;
 
-    /// <summary>Everything stored under the key; <c>null</c> when nothing is.</summary>
-    public CachedResource? Find(ReadOnlySpan<char> key)
+    /// <summary>All that is stored at some moment while one goes through it, in no order.</summary>
+    public IEnumerable<CachedResource> All => _cache.Keys.Select(key => _cache.Get(key) as CachedResource).OfType<CachedResource>();
+
+    /// <summary>Everything stored under the key; <c>null</c> when nothing is, or when it has expired.</summary>
+    public CachedResource? Find(ReadOnlySpan<char> key, DateTimeOffset now)
     {
         if (!_cache.TryGetValue(key, out object? value))
             return null;
         var resource = (CachedResource)value!;
+        if (resource.Expires <= now)
+            return null;
         if (!resource.Visited) // reading first keeps a hot entry's cache line shared between cores
             resource.Visited = true;
         return resource;
@@ -82,25 +89,24 @@ internal sealed class ResponseStore : IDisposable
     {
         if (retention <= TimeSpan.Zero)
             return false;
-        var slot = Marks.SlotOf(key);
         List<CachedResource>? victims;
-        lock (StripeOf(slot))
+        lock (StripeOf(key))
         {
-            if (_marks.Hides(slot, response.FillSequence))
+            if (response.Fence.Check(_node) != MarkStrength.None)
                 return false;
+            var now = _clock.Now;
             var replaced = _cache.Get(key) as CachedResource;
-            if (replaced is not null && HasLater(replaced, response))
+            var present = replaced?.Expires > now ? replaced : null;
+            if (present is not null && HasLater(present, response))
                 return false;
-            var expires = Later(_clock.Now + retention, replaced?.Expires);
-            var resource = new CachedResource(key, Merge(response, replaced), expires);
+            var expires = Later(now + retention, present?.Expires);
+            var resource = present is null ? new CachedResource(key, [response], expires) : new CachedResource(key, Merge(response, present), expires);
             if (resource.Size > _budgetBytes)
                 return false;
-            // Counted before it can be found: an entry that is over at once is taken out of the count by another thread.
             victims = _eviction.Add(resource, replaced);
             using var entry = _cache.CreateEntry(key);
             entry.Value = resource;
-            entry.AbsoluteExpiration = expires;
-            entry.RegisterPostEvictionCallback(_expired);
+            entry.AbsoluteExpiration = expires + (2 * SweepInterval);
         }
         if (victims is not null)
             foreach (var victim in victims)
@@ -108,41 +114,35 @@ internal sealed class ResponseStore : IDisposable
         return true;
     }
 
-    /// <summary>Whether an invalidation came after the response's fetch began: found before it, it is not to be used after it.</summary>
-    public bool IsOvertaken(int slot, StoredResponse response) => _marks.Hides(slot, response.FillSequence);
-
-    /// <summary>Removes everything under the key, and refuses fills that began before now.</summary>
-    public void Invalidate(string key)
+    /// <summary>Removes everything under the key.</summary>
+    public void Remove(string key)
     {
-        var slot = Marks.SlotOf(key);
-        lock (StripeOf(slot))
-        {
-            _marks.Set(slot);
+        lock (StripeOf(key))
             if (_cache.Get(key) is CachedResource resource)
                 Drop_NeedsLock(resource);
-        }
     }
 
     /// <summary>Removes one stored response, if it is still there.</summary>
     public void Remove(string key, StoredResponse response)
     {
-        var slot = Marks.SlotOf(key);
-        lock (StripeOf(slot))
-            if (_cache.Get(key) is CachedResource resource && Array.IndexOf(resource.Variants, response) >= 0)
+        lock (StripeOf(key))
+            if (_cache.Get(key) is CachedResource resource && resource.Variants.Contains(response))
                 Drop_NeedsLock(resource);
     }
 
-    public void Dispose() => _cache.Dispose();
+    public void Dispose()
+    {
+        _sweepTimer.Dispose();
+        _cache.Dispose();
+    }
 
-    private Lock StripeOf(int slot) => _stripes[slot & (Stripes - 1)];
+    private Lock StripeOf(string key) => _stripes[string.GetHashCode(key) & (Stripes - 1)];
 
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset? other) => other > one ? other.Value : one;
 
     /// <summary>The newest first; as many of the older ones as the number allows and half of the budget, since a key is evicted as a whole.</summary>
-    private StoredResponse[] Merge(StoredResponse response, CachedResource? replaced)
+    private StoredResponse[] Merge(StoredResponse response, CachedResource replaced)
     {
-        if (replaced is null)
-            return [response];
         var merged = new List<StoredResponse>(replaced.Variants.Length + 1) { response };
         var size = response.Size;
         foreach (var variant in replaced.Variants)
@@ -170,9 +170,24 @@ internal sealed class ResponseStore : IDisposable
         one.VaryFields.AsSpan().SequenceEqual(other.VaryFields, StringComparer.OrdinalIgnoreCase)
         && one.VaryValues.AsSpan().SequenceEqual(other.VaryValues);
 
+    private void Sweep()
+    {
+        var expired = new List<CachedResource>();
+        bool more;
+        do
+        {
+            more = _eviction.Sweep(_clock.Now, expired);
+            foreach (var resource in expired)
+                RemoveIf(resource);
+            expired.Clear();
+        }
+        while (more);
+        _sweepTimer.Change(SweepInterval, Timeout.InfiniteTimeSpan);
+    }
+
     private void RemoveIf(CachedResource victim)
     {
-        lock (StripeOf(Marks.SlotOf(victim.Key)))
+        lock (StripeOf(victim.Key))
             if (ReferenceEquals(_cache.Get(victim.Key), victim))
                 _cache.Remove(victim.Key);
     }

@@ -1,3 +1,4 @@
+using CacheProxy.Coherence;
 using CacheProxy.Http;
 using Microsoft.Extensions.Primitives;
 
@@ -32,8 +33,8 @@ internal sealed class StoredResponse
     /// <summary>The field names of Vary, in order, without duplicates; empty when the response does not vary.</summary>
     public required string[] VaryFields { get; init; }
 
-    /// <summary>The place in the order of invalidations before the fetch began; an invalidation after it hides this response.</summary>
-    public required long FillSequence { get; init; }
+    /// <summary>Where the fetch stood in the order of invalidations before it began: one after it hides this response. Asked before each reuse.</summary>
+    public required Fence Fence;
 
     /// <summary>The request had Authorization, so reuse rests on what RFC 9111 section 3.5 allows.</summary>
     public bool RequestWasAuthorized { get; init; }

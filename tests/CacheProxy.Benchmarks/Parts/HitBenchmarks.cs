@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
+using CacheProxy.Coherence;
 using CacheProxy.Http;
-using CacheProxy.Invalidation;
 using CacheProxy.Keys;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
@@ -30,6 +30,7 @@ public class HitBenchmarks : IDisposable
         ["User-Agent"] = "benchmark",
     };
 
+    private readonly CoherenceNode _node = new();
     private readonly CacheClock _clock = new(TimeProvider.System);
     private ResponseStore _store = null!;
     private StoredResponse _stored = null!;
@@ -42,7 +43,7 @@ public class HitBenchmarks : IDisposable
     [GlobalSetup]
     public void Setup()
     {
-        _store = new ResponseStore(1L << 30, 64, new Marks(), _clock);
+        _store = new ResponseStore(1L << 30, 64, _node, _clock);
         for (var i = 0; i < Stored; i++)
             _store.Store($"http://api.example/other/{i}", Response(), TimeSpan.FromHours(1));
         TargetUri.Read("http", "api.example", _target, out _uri);
@@ -67,11 +68,11 @@ public class HitBenchmarks : IDisposable
     public object? Find()
     {
         Span<char> buffer = stackalloc char[CacheKey.StackLength];
-        return _store.Find(CacheKey.Write(_uri, buffer));
+        return _store.Find(CacheKey.Write(_uri, buffer), _clock.Now);
     }
 
     [Benchmark]
-    public TimeSpan Decide() => Reuse.Decide(new RequestHead("GET", _fields), _stored, _clock.Now, _policy).Age;
+    public TimeSpan Decide() => Reuse.Decide(new RequestHead("GET", _fields), _stored, _stored.Fence.Check(_node), _clock.Now, _policy).Age;
 
     private StoredResponse Response() => new()
     {
@@ -82,6 +83,6 @@ public class HitBenchmarks : IDisposable
         FreshnessLifetime = TimeSpan.FromHours(1),
         VaryFields = [],
         VaryValues = [],
-        FillSequence = 0,
+        Fence = new Fence("http://api.example/", Array.Empty<string>(), _node.Applied),
     };
 }

@@ -1,26 +1,29 @@
+using CacheProxy.Coherence;
 using CacheProxy.Fetching;
-using CacheProxy.Invalidation;
+using CacheProxy.Tests.Invalidation;
 using CacheProxy.Tests.Scenarios;
 
 namespace CacheProxy.Tests.Fetching;
 
-public sealed class CoalescerTests
+public sealed class CoalescerTests : IAsyncDisposable
 {
     private static readonly DateTimeOffset Noon = new(2026, 1, 5, 12, 0, 0, TimeSpan.Zero);
 
     private readonly ManualTime _time = new();
-    private readonly Marks _marks = new();
+    private readonly CoherenceNode _node = new();
+
+    public ValueTask DisposeAsync() => _node.DisposeAsync();
 
     [Fact]
     public void First_leads_and_others_board()
     {
         var coalescer = New();
-        var (flight, _, leads) = coalescer.JoinOrLead("a", 1, Begin)!;
+        var (flight, _, leads) = coalescer.JoinOrLead("a", Begin)!;
         leads.ShouldBeTrue();
-        var (same, _, leadsToo) = coalescer.JoinOrLead("a", 1, Begin)!;
+        var (same, _, leadsToo) = coalescer.JoinOrLead("a", Begin)!;
         leadsToo.ShouldBeFalse();
         same.ShouldBeSameAs(flight);
-        coalescer.JoinOrLead("b", 2, Begin)!.Leads.ShouldBeTrue();
+        coalescer.JoinOrLead("b", Begin)!.Leads.ShouldBeTrue();
         coalescer.Count.ShouldBe(2);
     }
 
@@ -28,52 +31,52 @@ public sealed class CoalescerTests
     public void Flight_that_is_over_is_not_found()
     {
         var coalescer = New();
-        var (flight, _, _) = coalescer.JoinOrLead("a", 1, Begin)!;
+        var (flight, _, _) = coalescer.JoinOrLead("a", Begin)!;
         coalescer.Remove(flight);
         coalescer.Count.ShouldBe(0);
-        coalescer.JoinOrLead("a", 1, Begin)!.Leads.ShouldBeTrue();
+        coalescer.JoinOrLead("a", Begin)!.Leads.ShouldBeTrue();
     }
 
     [Fact]
     public void Flight_that_ends_does_not_take_its_successor_along()
     {
         var coalescer = New();
-        var (overtaken, _, _) = coalescer.JoinOrLead("a", 1, Begin)!;
-        _marks.Set(1);
-        var (successor, _, leads) = coalescer.JoinOrLead("a", 1, Begin)!;
+        var (overtaken, _, _) = coalescer.JoinOrLead("a", Begin)!;
+        _node.Invalidate("a");
+        var (successor, _, leads) = coalescer.JoinOrLead("a", Begin)!;
         leads.ShouldBeTrue();
         coalescer.Remove(overtaken);
-        coalescer.JoinOrLead("a", 1, Begin)!.Flight.ShouldBeSameAs(successor);
+        coalescer.JoinOrLead("a", Begin)!.Flight.ShouldBeSameAs(successor);
     }
 
     [Fact]
     public void Flight_that_an_invalidation_overtook_is_left_to_those_aboard()
     {
         var coalescer = New();
-        var (overtaken, _, _) = coalescer.JoinOrLead("a", 1, Begin)!;
-        _marks.Set(2);
-        coalescer.JoinOrLead("a", 1, Begin)!.Leads.ShouldBeFalse();
-        _marks.Set(1);
-        var (flight, _, leads) = coalescer.JoinOrLead("a", 1, Begin)!;
+        var (overtaken, _, _) = coalescer.JoinOrLead("a", Begin)!;
+        _node.Invalidate("b");
+        coalescer.JoinOrLead("a", Begin)!.Leads.ShouldBeFalse();
+        _node.Invalidate("a");
+        var (flight, _, leads) = coalescer.JoinOrLead("a", Begin)!;
         leads.ShouldBeTrue();
         flight.ShouldNotBeSameAs(overtaken);
-        flight.FillSequence.ShouldBe(2);
+        flight.Fill.ShouldBeSameAs(_node.Standing);
     }
 
     [Fact]
     public void Flight_whose_beginning_is_gone_is_not_boarded()
     {
         var coalescer = New();
-        var (flight, _, _) = coalescer.JoinOrLead("a", 1, Begin)!;
+        var (flight, _, _) = coalescer.JoinOrLead("a", Begin)!;
         flight.Recording.StopKeeping();
-        coalescer.JoinOrLead("a", 1, Begin)!.Leads.ShouldBeTrue();
+        coalescer.JoinOrLead("a", Begin)!.Leads.ShouldBeTrue();
     }
 
     [Fact]
     public void Who_finds_neither_a_flight_nor_what_it_has_stored_is_to_look_again()
     {
         var coalescer = New();
-        coalescer.JoinOrLead("a", 1, (_, _, _) => null).ShouldBeNull();
+        coalescer.JoinOrLead("a", (_, _) => null).ShouldBeNull();
         coalescer.Count.ShouldBe(0);
     }
 
@@ -107,15 +110,15 @@ public sealed class CoalescerTests
             var leaders = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(() =>
             {
                 gate.SignalAndWait();
-                return coalescer.JoinOrLead($"key {round}", round, Begin)!.Leads;
+                return coalescer.JoinOrLead($"key {round}", Begin)!.Leads;
             }, TaskCreationOptions.LongRunning)));
             leaders.Count(leads => leads).ShouldBe(1);
         }
     }
 
-    private Coalescer New() => new(_marks, TimeSpan.FromSeconds(10));
+    private Coalescer New() => new(_node, TimeSpan.FromSeconds(10));
 
-    private Flight Begin(string key, int slot, long sequence) => new(key, slot, sequence,
+    private Flight Begin(string key, Standing fill) => new(key, key, fill,
         new FlightLimits(4 << 20, TimeSpan.FromSeconds(5), _time),
         new RecordingLimits(8 << 20, TimeSpan.FromSeconds(3), new RecordingBudget(64 << 20), _time));
 }

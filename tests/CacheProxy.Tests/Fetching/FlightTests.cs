@@ -1,3 +1,4 @@
+using CacheProxy.Coherence;
 using CacheProxy.Fetching;
 using CacheProxy.Http;
 using CacheProxy.Policy;
@@ -123,7 +124,7 @@ public sealed class FlightTests
         var first = Recorded(store: true, 1);
         flight.Publish(first);
         flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
-        (await flight.Answer).ShouldBe(first);
+        (await flight.AnswerAsync(default)).ShouldBe(first);
     }
 
     [Fact]
@@ -139,7 +140,7 @@ public sealed class FlightTests
     private static async Task CancelledAsync(Flight flight) =>
         await Eventually.TrueAsync(() => flight.Cancellation.IsCancellationRequested, "the flight is cancelled");
 
-    private Flight Begin(TimeSpan? finishTime = null) => new("key", 0, 0,
+    private Flight Begin(TimeSpan? finishTime = null) => new("key", "key", new Standing(1, default),
         new FlightLimits(4 << 20, finishTime ?? (5 * Second), _time),
         new RecordingLimits(8 << 20, 3 * Second, new RecordingBudget(64 << 20), _time));
 

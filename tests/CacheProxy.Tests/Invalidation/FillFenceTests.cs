@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
+using CacheProxy.Coherence;
 using CacheProxy.Fetching;
-using CacheProxy.Invalidation;
 using CacheProxy.Storage;
 using CacheProxy.Tests.Scenarios;
 using CacheProxy.Tests.Storage;
@@ -10,7 +10,7 @@ namespace CacheProxy.Tests.Invalidation;
 
 /// <summary>
 /// The promise: once an invalidation has returned, nothing that was read from the origin before it is found, or waited for, by anyone who
-/// comes after it. Every order of the steps of two fetches, two writes and a reader is tried on the real store, marks and flights.
+/// comes after it. Every order of the steps of two fetches, two writes and a reader is tried on the real store, order and flights.
 /// </summary>
 public sealed class FillFenceTests
 {
@@ -122,26 +122,30 @@ public sealed class FillFenceTests
         }
     }
 
-    /// <summary>Marks, store and flights, for many worlds.</summary>
+    /// <summary>Order, store and flights, for many worlds.</summary>
     private sealed class Cache : IDisposable
     {
+        private readonly CacheClock _clock;
         private int _worlds;
 
         public Cache()
         {
-            Store = new ResponseStore(1 << 20, 64, Marks, new CacheClock(Time));
-            Coalescer = new Coalescer(Marks, TimeSpan.Zero);
+            _clock = new CacheClock(Time);
+            Store = new ResponseStore(1 << 20, 64, Node, _clock);
+            Coalescer = new Coalescer(Node, TimeSpan.Zero);
         }
 
         public ManualTime Time { get; } = new();
 
-        public Marks Marks { get; } = new();
+        public CoherenceNode Node { get; } = new();
 
         public ResponseStore Store { get; }
 
         public Coalescer Coalescer { get; }
 
         public string NewKey() => $"http://a/{_worlds++}";
+
+        public CachedResource? Find(string key) => Store.Find(key, _clock.Now);
 
         public void Dispose() => Store.Dispose();
     }
@@ -157,7 +161,7 @@ public sealed class FillFenceTests
         public void Check()
         {
             var atLeast = Volatile.Read(ref _invalidated);
-            if (cache.Store.Find(_key) is { } found)
+            if (cache.Find(_key) is { } found && found.Variants[0].Fence.Check(cache.Node) == MarkStrength.None)
                 ValueOf(found.Variants[0]).ShouldBeGreaterThanOrEqualTo(atLeast);
         }
 
@@ -168,7 +172,7 @@ public sealed class FillFenceTests
                 () => written = Interlocked.Increment(ref _value), // the origin has the new value
                 () =>
                 {
-                    cache.Store.Invalidate(_key); // before the answer goes on
+                    cache.Node.Invalidate(_key); // before the answer goes on
                     Maximum(ref _invalidated, written);
                 });
         }
@@ -184,7 +188,7 @@ public sealed class FillFenceTests
                 () =>
                 {
                     needed = Volatile.Read(ref _invalidated);
-                    (flight, reader, leads) = cache.Coalescer.JoinOrLead(_key, Marks.SlotOf(_key), Begin)!;
+                    (flight, reader, leads) = cache.Coalescer.JoinOrLead(_key, Begin)!;
                 },
                 () =>
                 {
@@ -202,13 +206,13 @@ public sealed class FillFenceTests
                 {
                     if (leads)
                     {
-                        cache.Store.Store(_key, Responses.Make(Bytes(flight!.Recording.ToBody()!), flight.FillSequence), Minute);
+                        cache.Store.Store(_key, Responses.Make(Responses.Bytes(flight!.Recording.ToBody()!), flight.Fill.Local, key: _key), Minute);
                         cache.Coalescer.Remove(flight);
                         flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
                     }
                     // Whoever was aboard reads nothing that a write before it had replaced.
                     if (flight!.Recording.ToBody() is { } body)
-                        int.Parse(Encoding.UTF8.GetString(Bytes(body)), CultureInfo.InvariantCulture).ShouldBeGreaterThanOrEqualTo(needed);
+                        int.Parse(Encoding.UTF8.GetString(Responses.Bytes(body)), CultureInfo.InvariantCulture).ShouldBeGreaterThanOrEqualTo(needed);
                     flight.Leave(reader!);
                 });
         }
@@ -221,14 +225,14 @@ public sealed class FillFenceTests
             var leads = false;
             var confirmed = false;
             return new Steps(
-                () => stored = cache.Store.Find(_key)?.Variants[0],
-                () => (flight, _, leads) = cache.Coalescer.JoinOrLead(_key, Marks.SlotOf(_key), Begin)!,
+                () => stored = cache.Find(_key)?.Variants[0],
+                () => (flight, _, leads) = cache.Coalescer.JoinOrLead(_key, Begin)!,
                 () => confirmed = leads && stored is not null && ValueOf(stored) == Volatile.Read(ref _value),
                 () =>
                 {
                     if (!confirmed)
                         return;
-                    var freshened = Responses.Make(Bytes(stored!.Body), flight!.FillSequence);
+                    var freshened = Responses.Make(Responses.Bytes(stored!.Body), flight!.Fill.Local, key: _key);
                     if (!cache.Store.Store(_key, freshened, Minute))
                         cache.Store.Remove(_key, stored);
                 },
@@ -239,20 +243,11 @@ public sealed class FillFenceTests
                 });
         }
 
-        private Flight Begin(string key, int slot, long sequence) => new(key, slot, sequence,
+        private Flight Begin(string key, Standing fill) => new(key, key, fill,
             new FlightLimits(1 << 20, Minute, cache.Time),
             new RecordingLimits(1 << 20, Minute, new RecordingBudget(1 << 30), cache.Time));
 
-        private static int ValueOf(StoredResponse stored) => int.Parse(Encoding.UTF8.GetString(Bytes(stored.Body)), CultureInfo.InvariantCulture);
-
-        private static byte[] Bytes(Body body)
-        {
-            using var stream = new MemoryStream();
-            var writer = System.IO.Pipelines.PipeWriter.Create(stream);
-            body.WriteToAsync(writer, 0, body.Length, default).AsTask().IsCompleted.ShouldBeTrue();
-            writer.Complete();
-            return stream.ToArray();
-        }
+        private static int ValueOf(StoredResponse stored) => int.Parse(Encoding.UTF8.GetString(Responses.Bytes(stored.Body)), CultureInfo.InvariantCulture);
 
         private static void Maximum(ref int target, int value)
         {

@@ -1,3 +1,4 @@
+using CacheProxy.Coherence;
 using CacheProxy.Http;
 using CacheProxy.Keys;
 using CacheProxy.Policy;
@@ -57,7 +58,7 @@ internal static class Given
             FreshnessLifetime = decision.FreshnessLifetime,
             VaryFields = Vary.Fields(head.Vary) ?? [],
             VaryValues = [],
-            FillSequence = 0,
+            Fence = new Fence("http://a/x", Array.Empty<string>(), fill: 1),
             RequestWasAuthorized = forwarded.HasAuthorization,
         };
     }

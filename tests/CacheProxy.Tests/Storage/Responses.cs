@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using CacheProxy.Coherence;
 using CacheProxy.Http;
 using CacheProxy.Storage;
 using Microsoft.Extensions.Primitives;
@@ -11,8 +12,8 @@ namespace CacheProxy.Tests.Storage;
 internal static class Responses
 {
     public static StoredResponse Make(
-        byte[] body, long fillSequence = 0, string[]? varyFields = null, string?[]? varyValues = null,
-        IReadOnlyList<KeyValuePair<string, StringValues>>? trailers = null) => new()
+        byte[] body, long fill = 1, string[]? varyFields = null, string?[]? varyValues = null,
+        IReadOnlyList<KeyValuePair<string, StringValues>>? trailers = null, string key = "a") => new()
         {
             Head = new ResponseHead(200, null, [], default),
             Body = new Body([body], body.Length),
@@ -22,7 +23,7 @@ internal static class Responses
             FreshnessLifetime = TimeSpan.FromSeconds(60),
             VaryFields = varyFields ?? [],
             VaryValues = varyValues ?? [],
-            FillSequence = fillSequence,
+            Fence = new Fence(key, Array.Empty<string>(), fill),
         };
 
     /// <summary>A body that says which key it belongs to, and whether all of it is there.</summary>
@@ -35,13 +36,16 @@ internal static class Responses
         return [.. SHA256.HashData(bytes), .. bytes];
     }
 
-    public static async Task<string> KeyOfSignedBodyAsync(Body body)
+    public static byte[] Bytes(Body body)
     {
-        using var stream = new MemoryStream();
-        var writer = System.IO.Pipelines.PipeWriter.Create(stream);
-        await body.WriteToAsync(writer, 0, body.Length, default);
-        await writer.CompleteAsync();
-        var bytes = stream.ToArray();
+        var bytes = new byte[body.Length];
+        body.CopyTo(bytes);
+        return bytes;
+    }
+
+    public static string KeyOfSignedBody(Body body)
+    {
+        var bytes = Bytes(body);
         bytes.AsSpan(0, 32).SequenceEqual(SHA256.HashData(bytes.AsSpan(32))).ShouldBeTrue();
         return Encoding.UTF8.GetString(bytes.AsSpan(32)).Split('|')[0];
     }

@@ -1,0 +1,131 @@
+using CacheProxy.Coherence;
+using CacheProxy.Diagnostics;
+using CacheProxy.Http;
+using CacheProxy.Keys;
+using CacheProxy.Policy;
+using CacheProxy.Storage;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+
+namespace CacheProxy.Invalidation;
+
+/// <summary>
+/// Invalidates: what a write through the proxy may have changed, and what an operator names. Marks hide at once what they name; the memory of
+/// it comes back behind.
+/// </summary>
+internal sealed class Invalidator
+{
+    private readonly CoherenceNode _node;
+    private readonly ResponseStore _store;
+    private readonly CacheMetrics _metrics;
+    private readonly Lock _sweeping = new();
+    private int _sweepWanted;
+
+    public Invalidator(CoherenceNode node, ResponseStore store, CacheMetrics metrics)
+    {
+        _node = node;
+        _store = store;
+        _metrics = metrics;
+        node.OnApplied += Release;
+    }
+
+    /// <summary>Where a write stands that is about to go out.</summary>
+    public Fence Begin(in TargetUri uri) => new(CacheKey.Text(uri), Array.Empty<string>(), _node.Applied);
+
+    /// <summary>
+    /// A successful unsafe method: its URI in all variants, those of Location and Content-Location in the same origin (RFC 9111 section 4.4), and
+    /// the groups of Cache-Group-Invalidation (RFC 9875 section 3). Applied here when this returns.
+    /// </summary>
+    /// <param name="target">What was written to.</param>
+    /// <param name="responseFields">The answer's.</param>
+    /// <param name="begun">Where the write stood when it went out.</param>
+    /// <returns>
+    /// The place at which what the write itself brought may be stored: <see cref="Standing.Local"/> of this invalidation, if it is the only one of
+    /// the URI since the write went out; <c>null</c> when that is not known.
+    /// </returns>
+    public async ValueTask<long?> OnWriteAsync(WriteTarget target, IHeaderDictionary responseFields, Fence begun)
+    {
+        var uri = target.Uri;
+        var key = CacheKey.Text(uri);
+        var tags = new List<string> { Tag.Key(key) };
+        AddReference(responseFields.Location);
+        AddReference(responseFields.ContentLocation);
+        var groups = StringList.Parse(responseFields["Cache-Group-Invalidation"]) ?? [];
+        tags.AddRange(groups.Select(group => Tags.Group(key, group)));
+        _metrics.Invalidated("url");
+        if (groups.Length > 0)
+            _metrics.Invalidated("group");
+        var before = _node.Applied;
+        var isFirst = begun.Check(_node) == MarkStrength.None;
+        await _node.InvalidateAsync(new Coherence.Invalidation(MarkStrength.Hard, tags), TimeSpan.Zero, CancellationToken.None);
+        var after = _node.Applied;
+        return isFirst && after == before + 1 ? after : null;
+
+        void AddReference(StringValues reference)
+        {
+            if (reference.Count == 0 || UnsafeMethods.SameOriginTarget(reference, uri.Scheme, uri.Host, uri.Target) is not { } other)
+                return;
+            other = target.Rules?.Apply(other) ?? other;
+            if (other != uri.Target)
+                tags.Add(Tag.Key(CacheKey.Text(uri with { Target = other })));
+        }
+    }
+
+    /// <summary>What an operator orders: applied here when this returns, elsewhere as the receipt says.</summary>
+    public ValueTask<InvalidationReceipt> PurgeAsync(PurgeOrder order, TimeSpan wait, CancellationToken cancellation)
+    {
+        _metrics.Invalidated(order.Kind);
+        return _node.InvalidateAsync(order.Invalidation, wait, cancellation);
+    }
+
+    /// <summary>The stored responses in this node's memory that the invalidation means, and the bytes they take.</summary>
+    public (long Responses, long Bytes) Count(Coherence.Invalidation invalidation)
+    {
+        var marks = new Marks();
+        marks.Set(invalidation, long.MaxValue);
+        var (responses, bytes) = (0L, 0L);
+        foreach (var resource in _store.All)
+        {
+            foreach (var stored in resource.Variants)
+            {
+                if (marks.Find(resource.Key, stored.Fence.Tags, fill: 0) == MarkStrength.None)
+                    continue;
+                responses++;
+                bytes += stored.Size;
+            }
+        }
+        return (responses, bytes);
+    }
+
+    /// <summary>What is named by its key goes at once; for all else the store is gone through.</summary>
+    private void Release(Coherence.Invalidation invalidation)
+    {
+        if (invalidation.Strength != MarkStrength.Hard)
+            return;
+        var ownKeys = 0;
+        foreach (var tag in invalidation.Tags)
+        {
+            if (!tag.StartsWith(Tag.Key(""), StringComparison.Ordinal))
+                continue;
+            _store.Remove(tag[Tag.Key("").Length..]);
+            ownKeys++;
+        }
+        if (ownKeys == invalidation.Tags.Count && invalidation.Ban is null)
+            return;
+        if (Interlocked.Exchange(ref _sweepWanted, 1) == 0)
+            ThreadPool.UnsafeQueueUserWorkItem(static invalidator => invalidator.Sweep(), this, preferLocal: false);
+    }
+
+    /// <summary>Gives back the memory of what is hidden for good. One at a time; an invalidation while it runs makes for another.</summary>
+    private void Sweep()
+    {
+        lock (_sweeping)
+        {
+            Volatile.Write(ref _sweepWanted, 0);
+            foreach (var resource in _store.All)
+                foreach (var stored in resource.Variants)
+                    if (stored.Fence.Check(_node) == MarkStrength.Hard)
+                        _store.Remove(resource.Key, stored);
+        }
+    }
+}

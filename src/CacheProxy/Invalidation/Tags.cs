@@ -1,0 +1,47 @@
+using CacheProxy.Coherence;
+using CacheProxy.Http;
+using CacheProxy.Keys;
+
+namespace CacheProxy.Invalidation;
+
+/// <summary>What stored responses are called by when they are invalidated, as texts for <see cref="Tag"/>.</summary>
+internal static class Tags
+{
+    /// <summary>Most groups and surrogate keys of one response that count; RFC 9875 section 2 asks for 128 at least.</summary>
+    public const int MaxNames = 256;
+
+    /// <summary>A group is of one origin: another's cannot name it (RFC 9875 section 2.1).</summary>
+    /// <param name="cacheKey">The cache key of a response of that origin.</param>
+    /// <param name="name">The group.</param>
+    public static string Group(string cacheKey, string name) => $"group:{OriginOf(cacheKey)} {name}";
+
+    /// <summary>A surrogate key, which has no origin: who runs the caches gives them out.</summary>
+    public static string SurrogateKey(string name) => "tag:" + name;
+
+    /// <summary>The tags that a response to this target gives itself, besides the one of its URL; empty for most.</summary>
+    /// <param name="cacheKey">Its cache key.</param>
+    /// <param name="head">Its head: Cache-Groups, Surrogate-Key (names divided by blanks), Cache-Tag (by commas).</param>
+    /// <returns><c>null</c> when there are more than <see cref="MaxNames"/>: what could not be invalidated must not be stored.</returns>
+    public static string[]? Of(string cacheKey, ResponseHead head)
+    {
+        var (groups, surrogateKeys, cacheTags) = (head["Cache-Groups"], head["Surrogate-Key"], head["Cache-Tag"]);
+        if (groups.Count == 0 && surrogateKeys.Count == 0 && cacheTags.Count == 0)
+            return [];
+        var texts = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var name in StringList.Parse(groups) ?? [])
+            texts.Add(Group(cacheKey, name));
+        foreach (var line in surrogateKeys)
+            foreach (var name in (line ?? "").Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries))
+                texts.Add(SurrogateKey(name));
+        foreach (var name in new FieldList(cacheTags))
+            texts.Add(SurrogateKey(name.ToString()));
+        return texts.Count <= MaxNames ? [.. texts] : null;
+    }
+
+    /// <summary>The fence of a response that was read from there on; <c>null</c>: it must not be stored.</summary>
+    public static Fence? FenceOf(string cacheKey, ResponseHead head, long fill) =>
+        Of(cacheKey, head) is { } names ? new Fence(CacheKey.UriOf(cacheKey), names, fill) : null;
+
+    private static ReadOnlySpan<char> OriginOf(string cacheKey) =>
+        cacheKey.AsSpan(0, cacheKey.IndexOf('/', cacheKey.IndexOf("://", StringComparison.Ordinal) + 3));
+}
