@@ -49,7 +49,7 @@ public sealed class Measurements(ITestOutputHelper output)
     private async Task MeasureAsync(string what, int count, Func<int, Task> act)
     {
         for (var i = 0; i < count / 10; i++)
-            await act(-1 - i);
+            await act(count + i);
         var times = new double[count];
         for (var i = 0; i < count; i++)
         {
