@@ -80,7 +80,13 @@ public sealed partial class CoherenceNode : IAsyncDisposable
     public Standing Standing => Volatile.Read(ref _standing);
 
     /// <summary>Whether the order has been heard from within <see cref="CoherenceOptions.Staleness"/>. Always in process.</summary>
-    public bool IsInTouch => _order.IsInProcess || SinceHeard < _staleness;
+    public bool IsInTouch => IsInTouchWithin(TimeSpan.Zero);
+
+    /// <summary>Whether the order has been heard from within <see cref="CoherenceOptions.Staleness"/> and that much more.</summary>
+    public bool IsInTouchWithin(TimeSpan grace) => _order.IsInProcess || SinceHeard < _staleness + grace;
+
+    /// <summary>Whether there are no other nodes, and nothing outside this process to ask.</summary>
+    public bool IsAlone => _order.IsInProcess;
 
     /// <summary>Connects, and waits for the first answer, at most <see cref="CoherenceOptions.Staleness"/>. A Redis that is away is not a failure.</summary>
     public async ValueTask StartAsync(CancellationToken cancellation)
