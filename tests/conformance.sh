@@ -3,21 +3,24 @@
 #
 #   tests/conformance.sh                                   builds and starts the proxy itself
 #   tests/conformance.sh --no-build                        takes the Release build that is there
+#   tests/conformance.sh --suite DIR                       the current edition: a checkout of http-tests/cache-tests after npm install
 #   tests/conformance.sh --target URL --origin-port PORT   any cache that forwards to 127.0.0.1:PORT; nothing is expected of it
 #
+# What the proxy is started with besides comes from the environment (CacheProxy__Routes__origin__StoreSetCookie=true).
 # Results: artifacts/conformance/*.json, as the suite writes them. Fails when a required test fails that is not named in
-# tests/conformance/expected-failures.txt, or one that is named there passes.
+# tests/conformance/expected-failures.txt (expected-failures-current.txt with --suite), or one that is named there passes.
 # shellcheck disable=SC2317 # some functions are called by name
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 version=0.4.5
-target='' origin_port='' build=yes
+target='' origin_port='' build=yes checkout=''
 while (($# > 0)); do
   case $1 in
     --target) target=${2:?--target wants a URL}; shift 2 ;;
     --origin-port) origin_port=${2:?--origin-port wants a number}; shift 2 ;;
     --no-build) build=no; shift ;;
+    --suite) checkout=$(cd "${2:?--suite wants a folder}" && pwd); shift 2 ;;
     *) sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
@@ -26,7 +29,10 @@ if [[ -n $target && -z $origin_port ]]; then echo "--target needs --origin-port:
 out=$PWD/artifacts/conformance
 suite=$out/node_modules/http-cache-tests
 mkdir -p "$out"
-if ! grep -qs "\"version\": \"$version\"" "$suite/package.json"; then
+expected_file=tests/conformance/expected-failures.txt server=server/server.mjs
+if [[ -n $checkout ]]; then
+  suite=$checkout expected_file=tests/conformance/expected-failures-current.txt server=test-engine/server/server.mjs
+elif ! grep -qs "\"version\": \"$version\"" "$suite/package.json"; then
   echo "Installing http-cache-tests@$version"
   echo '{ "private": true }' > "$out/package.json"
   npm install --prefix "$out" --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel error "http-cache-tests@$version"
@@ -60,13 +66,13 @@ target_answers() { put_gets_through "$target"; }
 
 origin_port=${origin_port:-$(free_port)}
 (cd "$suite" && exec env npm_config_protocol=http npm_config_port="$origin_port" npm_config_pidfile="$out/origin.pid" \
-  node --no-warnings --require "$OLDPWD/tests/conformance/loopback.cjs" server/server.mjs) > "$out/origin.log" 2>&1 &
+  node --no-warnings --require "$OLDPWD/tests/conformance/loopback.cjs" "$server") > "$out/origin.log" 2>&1 &
 pids+=($!)
 wait_until origin_answers "The suite's origin" $! "$out/origin.log"
 
 name=target expected=() host=''
 if [[ -z $target ]]; then
-  name=cacheproxy expected=(tests/conformance/expected-failures.txt)
+  name=cacheproxy expected=("$expected_file")
   if [[ $build == yes ]]; then dotnet build src/CacheProxy.Host -c Release -v quiet --nologo; fi
   target=http://127.0.0.1:$(free_port)
   CacheProxy__Origin=http://127.0.0.1:$origin_port CacheProxy__Profile=Rfc9111 CacheProxy__Admin__Port=$(free_port) \

@@ -37,7 +37,7 @@ public class AdminServerTests
     [Fact]
     public async Task Explanations_are_on_the_admin_port_only()
     {
-        await using var origin = RawOrigin.Hello();
+        await using var origin = new RawOrigin(_ => Task.FromResult(RawOrigin.Response("hello", "")));
         await using var host = await HostProcess.StartAsync(["--origin", origin.Address]);
         using var proxy = new HttpClient { BaseAddress = host.Proxy };
         using var admin = new HttpClient { BaseAddress = host.Admin };

@@ -6,12 +6,18 @@ import { pathToFileURL } from 'node:url'
 
 const [suite, baseUrl, resultFile, ...ids] = process.argv.slice(2)
 const from = name => import(pathToFileURL(path.join(suite, name)))
-const { runTests, getResults } = await from('client/runner.mjs')
-const { default: fetch } = await import(pathToFileURL(path.join(suite, '../node-fetch/lib/index.mjs')))
-const groups = [...(await from('tests/index.mjs')).default, (await from('tests/surrogate-control.mjs')).default]
+const isCurrent = fs.existsSync(path.join(suite, 'test-engine')) // the edition after the one on npm
+const { runTests, getResults } = await from(isCurrent ? 'test-engine/client/runner.mjs' : 'client/runner.mjs')
+const groups = [...(await from('tests/index.mjs')).default]
+if (!isCurrent) groups.push((await from('tests/surrogate-control.mjs')).default)
 
 const chosen = groups.map(group => ({ ...group, tests: group.tests.filter(test => ids.length === 0 || ids.includes(test.id)) }))
-await runTests(chosen, fetch, false, baseUrl, 50)
+if (isCurrent) {
+  await runTests(chosen.filter(group => group.tests.length > 0), false, baseUrl)
+} else {
+  const { default: fetch } = await import(pathToFileURL(path.join(suite, '../node-fetch/lib/index.mjs')))
+  await runTests(chosen, fetch, false, baseUrl, 50)
+}
 
 const earlier = ids.length === 0 ? {} : JSON.parse(fs.readFileSync(resultFile, 'utf8'))
 fs.writeFileSync(resultFile, JSON.stringify({ ...earlier, ...getResults() }, null, 2) + '\n')
