@@ -48,6 +48,38 @@ public sealed class RedisTests(PostgreSqlDatabase database) : IClassFixture<Post
     }
 
     [Fact]
+    public async Task Own_writes_are_read_on_any_instance_among_many_writers()
+    {
+        await WriteAsync(_one, HttpMethod.Post, "/items", "a");
+        await WriteAsync(_one, HttpMethod.Post, "/items", "b");
+        RunningApi[] apis = [_one, _two];
+        await Task.WhenAll(Enumerable.Range(0, 6).Select(async client =>
+        {
+            var random = new Random(client);
+            for (var i = 0; i < 40; i++)
+            {
+                var path = $"/items/{random.Next(1, 3)}";
+                using var written = await WriteAsync(apis[random.Next(2)], HttpMethod.Put, path, $"{client}.{i}");
+                var version = await VersionAsync(written);
+                foreach (var reader in apis)
+                {
+                    using var read = await reader.Client.GetAsync(path, Cancellation);
+                    (await VersionAsync(read)).ShouldBeGreaterThanOrEqualTo(version);
+                }
+            }
+        }));
+        foreach (var path in new[] { "/items/1", "/items/2" })
+        {
+            using var one = await _one.Client.GetAsync(path, Cancellation);
+            using var two = await _two.Client.GetAsync(path, Cancellation);
+            (await VersionAsync(one)).ShouldBe(await VersionAsync(two));
+        }
+
+        static async Task<long> VersionAsync(HttpResponseMessage answer) =>
+            (await answer.Content.ReadFromJsonAsync<JsonElement>(Cancellation)).GetProperty("version").GetInt64();
+    }
+
+    [Fact]
     public async Task Value_that_one_instance_has_made_or_written_is_found_by_the_other()
     {
         await WriteAsync(_one, HttpMethod.Post, "/items", "v0");

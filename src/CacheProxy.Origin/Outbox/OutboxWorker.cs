@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Text.Json;
 using CacheProxy.Origin.Groups;
 using Microsoft.EntityFrameworkCore;
@@ -46,7 +45,7 @@ internal abstract class OutboxWorker(
             {
                 return;
             }
-            catch (Exception trouble) when (trouble is DbException or InvalidOperationException or TimeoutException or DbUpdateException)
+            catch (Exception trouble) // whatever it is, the host goes on, and the next look may succeed
             {
                 if (_trouble != trouble.Message) // once, not each second
                     Log.OutboxAway(log, _trouble = trouble.Message);
