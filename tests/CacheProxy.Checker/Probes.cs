@@ -42,10 +42,11 @@ internal sealed class Probes(Cluster cluster, Client client, Load load)
     }
 
     /// <summary>In quiet: from the beginning of a purge, or a write, until each node has answered with what is new.</summary>
-    public async Task MeasureAsync(int rounds)
+    public async Task MeasureAsync(int rounds, TimeSpan atMost)
     {
         var path = Load.PathOf(Act.Read, 63);
-        for (var round = 0; round < rounds; round++)
+        var deadline = Clock.Now + Clock.Ticks(atMost);
+        for (var round = 0; round < rounds && Clock.Now < deadline; round++)
         {
             foreach (var node in cluster.ProxyAddresses)
                 await client.GetAsync(node, path);

@@ -81,7 +81,8 @@ bool IsExcused(Operation operation) => faults.Done.Any(fault => (fault.Name.Star
     && operation.End >= fault.From && operation.Start <= fault.To + Clock.Ticks(TimeSpan.FromSeconds(3)));
 foreach (var failure in failures.Where(failure => !IsExcused(failure)))
     rules.Report("availability", "no answer, or an error", failure);
-await probes.MeasureAsync(100);
+if (settings.Break == Broken.None)
+    await probes.MeasureAsync(100, TimeSpan.FromSeconds(30)); // nothing becomes visible where there is no common order
 
 // 3. What came of it.
 string At(List<double> sorted, double part) => sorted.Count == 0 ? "-" : sorted[Math.Min(sorted.Count - 1, (int)(sorted.Count * part))].ToString("0.0", System.Globalization.CultureInfo.InvariantCulture);

@@ -89,9 +89,11 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
             if (_done)
                 return null;
             _done = true;
+            // What the origin could not tell its own caches has no place yet, whatever place it has for ours.
+            var isPending = responseFields[SessionToken.FieldName] == Need.PendingText;
             var (position, fill) = await invalidator.OnWriteAsync(target, responseFields, _since);
             if (target.Token != ReadYourWrites.None && !context.Response.HasStarted)
-                SessionToken.Give(context, target.Token, position, invalidator.Staleness);
+                SessionToken.Give(context, target.Token, isPending ? null : position, invalidator.Staleness);
             return fill;
         }
     }
