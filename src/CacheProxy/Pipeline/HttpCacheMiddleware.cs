@@ -99,7 +99,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     private static FetchOrder OrderOf(in TargetUri uri, RouteSettings settings, StoredResponse? stored, ReuseDecision decision, in Need need) =>
         // Only staleness is excused by an error: what this request may not have at all, it may not have then either.
         new(CacheKey.Text(uri), settings,
-            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason is ReuseReason.Stale or ReuseReason.OutOfTouch ? stored : null, need);
+            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason == ReuseReason.Stale || (decision.Reason == ReuseReason.OutOfTouch && need.IsNone) ? stored : null, need);
 
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(

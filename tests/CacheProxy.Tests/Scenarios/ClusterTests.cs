@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using CacheProxy.Coherence.Tests;
 using CacheProxy.Invalidation;
 using Microsoft.AspNetCore.Builder;
@@ -215,6 +216,29 @@ public sealed class ClusterTests
         var value = kind == ReadYourWrites.Field ? again.Headers.GetValues("CacheProxy-Seq").Single() : again.Headers.GetValues("Set-Cookie").Single();
         value.ShouldMatch("[0-9a-f]{16}\\.[0-9]+");
         (await cluster.GetAsync(1, "/a", kind == ReadYourWrites.Field ? "CacheProxy-Seq: " + value : "Cookie: " + value.Split(';')[0])).ShouldBe("version 3");
+    }
+
+    [Fact]
+    public async Task What_is_from_before_a_clients_write_does_not_stand_in_for_an_error_either()
+    {
+        var status = "200 OK";
+        await using var cluster = await Cluster.StartAsync(
+            r => $"HTTP/1.1 {status}\r\nCache-Control: max-age=30, stale-if-error=30\r\nETag: \"1\"\r\nContent-Length: 3\r\n\r\nold",
+            options => options.Routes["origin"] = new RouteCacheOptions { ReadYourWrites = ReadYourWrites.Field });
+        await cluster.GetAsync(1, "/a");
+        status = "503 Service Unavailable";
+        (await cluster.ResponseAsync(1, "/a")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await cluster.ResponseAsync(1, "/a", "CacheProxy-Seq: pending")).StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
+    }
+
+    [Fact]
+    public async Task A_write_that_the_origin_could_not_tell_its_own_caches_stays_pending()
+    {
+        await using var cluster = await Cluster.StartAsync(
+            r => Respond("x", "CacheProxy-Seq: pending"), options => options.Routes["origin"] = new RouteCacheOptions { ReadYourWrites = ReadYourWrites.Field });
+        (await cluster.SendAsync(0, HttpMethod.Put, "/a")).Headers.GetValues("CacheProxy-Seq").ShouldBe(["pending"]);
+        await cluster.GetAsync(0, "/a", "CacheProxy-Seq: pending");
+        cluster.Origin.Requests[^1].Head.ShouldContain("CacheProxy-Min-Seq: pending");
     }
 
     [Fact]
