@@ -308,6 +308,29 @@ public sealed class SemanticsTests
         Field(await proxy.SendAsync(HttpMethod.Post, "/a?b"), "Cache-Status").ShouldBe($"CacheProxy; fwd=method; fwd-status=200; {key}");
     }
 
+    // RFC 9110 section 14.6
+    [Fact]
+    public async Task Several_ranges_of_what_is_stored_are_one_answer()
+    {
+        await using var origin = ScriptedOrigin.Answering(_ => Respond("0123456789", "200 OK", "Content-Type: text/x\r\nETag: \"a\"\r\n"));
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await proxy.GetAsync("/");
+        var answer = await proxy.GetAsync("/", "Range: bytes=0-1, 4-5,-1", "If-Range: \"a\"");
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.PartialContent);
+        answer.Content.Headers.ContentRange.ShouldBeNull();
+        var type = answer.Content.Headers.ContentType!;
+        type.MediaType.ShouldBe("multipart/byteranges");
+        var boundary = type.Parameters.Single().Value;
+        (await Text(answer)).ShouldBe(
+            string.Concat(new[] { ("0-1", "01"), ("4-5", "45"), ("9-9", "9") }.Select(part => $"\r\n--{boundary}\r\nContent-Type: text/x\r\nContent-Range: bytes {part.Item1}/10\r\n\r\n{part.Item2}"))
+            + $"\r\n--{boundary}--\r\n");
+        (await Text(await proxy.GetAsync("/", "Range: bytes=0-1, 4-5", "If-Range: \"b\""))).ShouldBe("0123456789"); // of another state: the whole
+        (await Text(await proxy.GetAsync("/", "Range: bytes=4-5, 0-1"))).ShouldBe("0123456789");
+        (await Text(await proxy.GetAsync("/cold", "Range: bytes=0-1, 4-5"))).ShouldBe("0123456789"); // not put together while it arrives
+        origin.Requests.Count.ShouldBe(2);
+    }
+
     // The owner's two switches.
     [Theory]
     [InlineData(true, "max-age=10", "body 1")]
