@@ -24,7 +24,9 @@ missing_packages() {
   command -v npm > /dev/null || echo npm
   compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || command -v initdb > /dev/null || echo postgresql
   command -v promtool > /dev/null || echo prometheus
+  python3 -c 'import yaml' 2> /dev/null || echo python3-yaml
   command -v redis-server > /dev/null || echo redis-server
+  command -v wrk > /dev/null || echo wrk
 }
 
 # The tests start servers of their own: a package must not start its service. Debian asks this file.
@@ -114,12 +116,22 @@ image_publish() {
 }
 
 app_host() { bash tests/apphost.sh; }
+readme() { bash tests/readme.sh; }
+
+# The shortest that the measurement can be: it still has to measure, without a failure, and a hit has to be a hit.
+load() {
+  (($(nproc) >= 2)) || { echo "One core: nothing to measure on."; return; }
+  bash tests/CacheProxy.Benchmarks/load.sh --rounds 1 --seconds 1 --systems "cacheproxy nginx" --scenarios "hit post" | tee "$artifacts/load.txt"
+  awk '$1 == "cacheproxy" { seen++; bad += $NF; if (seen == 1) bad += $(NF - 1) > 0.01 } END { exit seen != 2 || bad }' "$artifacts/load.txt"
+}
 conformance() { bash tests/conformance.sh --no-build; }
 
 check "Formatting" formatting
 check "nginx accepts its configuration" nginx_configuration
 check "Publishing as the images do" image_publish
 check "One command starts the system" app_host
+check "The README's commands, and what docker-compose.yml names" readme
+check "The load measurement" load
 check "Conformance (http-cache-tests)" conformance
 cat "$artifacts/conformance.log"
 

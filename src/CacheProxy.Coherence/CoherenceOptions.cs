@@ -29,4 +29,10 @@ public sealed class CoherenceOptions
     /// answered by then stops trusting itself within <see cref="Staleness"/>.
     /// </summary>
     public TimeSpan WriteWait { get; set; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>The largest value that the shared store takes. Default 1 MiB; 1 KiB to 64 MiB.</summary>
+    public long MaxItemBytes { get; set; } = 1 << 20;
+
+    /// <summary>Decides on Redis' certificate in place of the system's trust; for tests.</summary>
+    internal System.Net.Security.RemoteCertificateValidationCallback? RedisCertificate { get; set; }
 }

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace CacheProxy.Coherence;
 
 /// <summary>
@@ -11,15 +13,26 @@ namespace CacheProxy.Coherence;
 public sealed class Marks
 {
     private const int Rows = 2;
-    private const int Bits = 18;
-    private const int Slots = 1 << Bits;
+    private const int DefaultBits = 18;
 
+    private readonly int _bits;
     private readonly long[][] _sketches = new long[(int)MarkStrength.Hard + 1][];
     private readonly long[] _all = new long[(int)MarkStrength.Hard + 1];
     private BanMark[] _bans = [];
+    private long _forgottenBan; // sequence of the newest ban that is no longer, or never was, among them
 
     /// <summary>Bans that are remembered one by one; older ones become a mark on everything, <see cref="MarkStrength.Invalid"/> or stronger.</summary>
     public const int MaxBans = 256;
+
+    public Marks() : this(DefaultBits)
+    {
+    }
+
+    /// <param name="bits">Of a slot's number within its row, up to 32: all nodes of one order have the same.</param>
+    internal Marks(int bits) => _bits = bits;
+
+    /// <summary>Bytes of one strength's slots where all nodes share them: 8 for each.</summary>
+    internal int SketchBytes => Rows * 8 << _bits;
 
     /// <summary>The strongest mark on an entry that began at <paramref name="fill"/>.</summary>
     /// <param name="key">The entry's key, for bans.</param>
@@ -41,8 +54,23 @@ public sealed class Marks
         return found;
     }
 
+    /// <summary>The strongest ban on a key among those that came after a place in the shared order, which this node has passed.</summary>
+    internal MarkStrength FindBanAfter(string key, long sequence)
+    {
+        if (Volatile.Read(ref _forgottenBan) > sequence)
+            return MarkStrength.Hard;
+        var found = MarkStrength.None;
+        foreach (var mark in Volatile.Read(ref _bans))
+            if (mark.Sequence > sequence && mark.Strength > found && mark.Ban.Matches(key))
+                found = mark.Strength;
+        return found;
+    }
+
     /// <summary>Takes in an invalidation. One writer at a time.</summary>
-    public void Set(Invalidation invalidation, long number)
+    /// <param name="invalidation">The invalidation.</param>
+    /// <param name="number">The node's own number for it.</param>
+    /// <param name="sequence">Its place in the shared order; 0 when it has none yet.</param>
+    public void Set(Invalidation invalidation, long number, long sequence = 0)
     {
         foreach (var text in invalidation.Tags)
         {
@@ -52,24 +80,50 @@ public sealed class Marks
                 Set(invalidation.Strength, Tag.Of(text), number);
         }
         if (invalidation.Ban is { } ban)
-            Add(new BanMark(ban, invalidation.Strength, number));
+            Add(new BanMark(ban, invalidation.Strength, number, sequence));
     }
 
     internal void Set(MarkStrength strength, Tag tag, long number)
     {
-        var sketch = _sketches[(int)strength];
-        if (sketch is null)
-            Volatile.Write(ref _sketches[(int)strength], sketch = new long[Rows * Slots]); // resident only where written
+        var sketch = Sketch(strength);
         for (var row = 0; row < Rows; row++)
             Volatile.Write(ref sketch[SlotOf(tag, row)], number);
     }
 
     /// <summary>Marks everything that began before now.</summary>
-    internal void SetAll(MarkStrength strength, long number) => Volatile.Write(ref _all[(int)strength], number);
+    internal void SetAll(MarkStrength strength, long number) =>
+        Volatile.Write(ref _all[(int)strength], Math.Max(_all[(int)strength], number)); // a forgotten ban comes with an old number
 
-    internal static int SlotOf(Tag tag, int row) => (row * Slots) + (int)((tag.Hash >> (row * Bits)) & (Slots - 1));
+    /// <summary>Takes in the slots of the shared order that are newer than a place in it.</summary>
+    internal void SetSlots(MarkStrength strength, ReadOnlySpan<byte> sequences, long after, long number)
+    {
+        var count = Math.Min(sequences.Length / 8, Rows << _bits);
+        for (var slot = 0; slot < count; slot++)
+            if (BinaryPrimitives.ReadInt64BigEndian(sequences[(slot * 8)..]) > after)
+                Volatile.Write(ref Sketch(strength)[slot], number);
+    }
 
-    private static long Newest(long[] sketch, Tag tag)
+    /// <summary>Bans up to this place were not heard of.</summary>
+    internal void ForgetBans(long sequence) => Volatile.Write(ref _forgottenBan, sequence);
+
+    /// <summary>Another order begins: bans have no place in it.</summary>
+    internal void LeaveOrder()
+    {
+        Volatile.Write(ref _bans, [.. _bans.Select(b => b with { Sequence = 0 })]);
+        Volatile.Write(ref _forgottenBan, 0);
+    }
+
+    internal int SlotOf(Tag tag, int row) => (row << _bits) + (int)((tag.Hash >> (row * _bits)) & ((1UL << _bits) - 1));
+
+    private long[] Sketch(MarkStrength strength)
+    {
+        var sketch = _sketches[(int)strength];
+        if (sketch is null)
+            Volatile.Write(ref _sketches[(int)strength], sketch = new long[Rows << _bits]); // resident only where written
+        return sketch;
+    }
+
+    private long Newest(long[] sketch, Tag tag)
     {
         var newest = long.MaxValue;
         for (var row = 0; row < Rows; row++)
@@ -93,10 +147,11 @@ public sealed class Marks
         if (bans.Length >= MaxBans)
         {
             SetAll(bans[0].Strength == MarkStrength.Hard ? MarkStrength.Hard : MarkStrength.Invalid, bans[0].Number);
+            Volatile.Write(ref _forgottenBan, Math.Max(_forgottenBan, bans[0].Sequence));
             bans = bans[1..];
         }
         Volatile.Write(ref _bans, [.. bans, mark]);
     }
 
-    private sealed record BanMark(Ban Ban, MarkStrength Strength, long Number);
+    private sealed record BanMark(Ban Ban, MarkStrength Strength, long Number, long Sequence);
 }

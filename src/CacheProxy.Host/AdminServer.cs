@@ -32,8 +32,8 @@ internal sealed class AdminServer : IHostedLifecycleService, IAsyncDisposable
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(proxy.GetRequiredService<Readiness>());
         builder.Services.AddSingleton(proxy.GetRequiredService<PrometheusExporter>());
-        builder.Services.AddSingleton(proxy.GetRequiredService<Explainer>());
         builder.Services.AddSingleton(proxy.GetRequiredService<PurgeEndpoint>());
+        builder.Services.AddSingleton(proxy.GetRequiredService<Explainer>());
         _app = builder.Build();
         _app.Use(new AdminGuard(options.Key).InvokeAsync);
         _app.UseRouting();

@@ -27,7 +27,7 @@ try
     configuration.AddOptions(builder.Services);
     builder.Services.AddHttpCache();
     builder.Services.AddReverseProxy().LoadFromConfig(configuration.Configuration.GetSection("ReverseProxy"));
-    builder.Services.AddDataProtectionOnFirstUse();
+    DataProtectionOnFirstUse.AddTo(builder.Services);
     await using var app = builder.Build();
 
     // 3. The way of a request: every path goes to the origin.

@@ -19,15 +19,4 @@ internal static class CacheProxyConfiguration
         services.Replace(ServiceDescriptor.Singleton<IForwarderHttpClientFactory, OriginClientFactory>());
         return services;
     }
-
-    /// <summary>
-    /// YARP brings Data Protection for its Cookie affinity, which makes a key in the home folder at every start. Without this the key is
-    /// made when it is first used.
-    /// </summary>
-    public static IServiceCollection AddDataProtectionOnFirstUse(this IServiceCollection services)
-    {
-        foreach (var atStart in services.Where(s => s.ImplementationType?.Name == "DataProtectionHostedService").ToArray())
-            services.Remove(atStart);
-        return services;
-    }
 }

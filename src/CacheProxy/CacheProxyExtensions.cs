@@ -24,8 +24,8 @@ public static class CacheProxyExtensions
         services.TryAddSingleton<CacheMetrics>();
         services.TryAddSingleton<CoherenceNode>();
         services.TryAddSingleton<CacheCore>();
-        services.TryAddSingleton<Explainer>();
         services.TryAddSingleton(provider => new PurgeEndpoint(provider.GetRequiredService<CacheCore>().Invalidator));
+        services.TryAddSingleton<Explainer>();
         services.AddSingleton<ITransformProvider, ForwardingTransforms>();
         return services;
     }

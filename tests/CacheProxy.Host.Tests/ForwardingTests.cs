@@ -43,6 +43,30 @@ public class ForwardingTests
     }
 
     [Fact]
+    public async Task Cookie_affinity_has_its_key_when_it_needs_it()
+    {
+        await using var one = new RawOrigin(_ => Task.FromResult(RawOrigin.Response("one")));
+        await using var two = new RawOrigin(_ => Task.FromResult(RawOrigin.Response("two")));
+        var home = HostProcess.NewFolder();
+        await using var host = await HostProcess.StartAsync([], null, ("HOME", home),
+            ("ReverseProxy__Routes__all__ClusterId", "c"), ("ReverseProxy__Routes__all__Match__Path", "{**rest}"),
+            ("ReverseProxy__Clusters__c__Destinations__one__Address", one.Address), ("ReverseProxy__Clusters__c__Destinations__two__Address", two.Address),
+            ("ReverseProxy__Clusters__c__SessionAffinity__Enabled", "true"), ("ReverseProxy__Clusters__c__SessionAffinity__Policy", "Cookie"),
+            ("ReverseProxy__Clusters__c__SessionAffinity__AffinityKeyName", "stay"));
+        using var client = new HttpClient(new SocketsHttpHandler { UseCookies = true }) { BaseAddress = host.Proxy };
+        async Task<string> PostAsync()
+        {
+            using var answer = await client.PostAsync("/", null, TestContext.Current.CancellationToken);
+            return await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        }
+        var first = await PostAsync();
+        for (var i = 0; i < 12; i++)
+            (await PostAsync()).ShouldBe(first);
+        Directory.EnumerateFiles(home, "key-*.xml", SearchOption.AllDirectories).ShouldHaveSingleItem();
+        Directory.Delete(home, recursive: true);
+    }
+
+    [Fact]
     public async Task Heads_that_are_too_large_never_reach_the_origin()
     {
         var requests = 0;

@@ -33,6 +33,22 @@ public class LogTests
     public void Query_values_are_left_out(string? query, string redacted) => AccessLog.Redact(query).ShouldBe(redacted);
 
     [Fact]
+    public async Task Start_makes_no_keys_and_warns_of_none()
+    {
+        var home = HostProcess.NewFolder();
+        await using var origin = RawOrigin.Hello();
+        foreach (var folder in new[] { home, "/proc" }) // writable, and not
+        {
+            await using var host = await HostProcess.StartAsync(["--origin", origin.Address], null, ("HOME", folder));
+            using var client = new HttpClient { BaseAddress = host.Proxy };
+            await client.GetStringAsync("/", TestContext.Current.CancellationToken);
+            host.Output.ShouldNotContain("key", Case.Insensitive); // it has said more by now: where it listens
+        }
+        Directory.EnumerateFileSystemEntries(home).ShouldBeEmpty();
+        Directory.Delete(home);
+    }
+
+    [Fact]
     public async Task Nothing_is_logged_for_a_request_unless_asked_for()
     {
         await using var origin = RawOrigin.Hello();

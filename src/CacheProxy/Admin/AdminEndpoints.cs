@@ -24,10 +24,10 @@ internal static class AdminEndpoints
                 return ProblemResponse.WriteAsync(context.Response, StatusCodes.Status503ServiceUnavailable);
             return WriteAsync(context, "text/plain", "ready\n");
         });
+        admin.MapPost("/purge", admin.ServiceProvider.GetRequiredService<PurgeEndpoint>().InvokeAsync);
         var explain = new ExplainEndpoint(admin.ServiceProvider.GetRequiredService<Explainer>());
         admin.MapGet("/explain", explain.GetAsync);
         admin.MapPost("/explain", explain.PostAsync);
-        admin.MapPost("/purge", admin.ServiceProvider.GetRequiredService<PurgeEndpoint>().InvokeAsync);
         admin.MapGet("/metrics", context => WriteAsync(context, PrometheusExporter.ContentType, exporter.Scrape()));
     }
 

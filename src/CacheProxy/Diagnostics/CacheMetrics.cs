@@ -20,10 +20,11 @@ internal sealed class CacheMetrics : IDisposable
     private static readonly string[] FetchResultNames = Names<FetchResult>();
 
     private readonly Meter _meter;
-    private readonly OutcomeCounters _outcomes = new();
+    private readonly OutcomeCounters _outcomes = new(Environment.ProcessorCount);
     private readonly long[] _storeReasons = new long[StoreReasonNames.Length];
     private readonly Histogram<double> _fetchDuration;
     private readonly Counter<long> _invalidations;
+    private readonly Counter<long> _deliveriesCut;
     private Func<StoreFigures>? _store;
     private long _activeFetches;
 
@@ -40,6 +41,7 @@ internal sealed class CacheMetrics : IDisposable
         _fetchDuration = _meter.CreateHistogram<double>("cacheproxy.fetch.duration", "s", "From the start of a fetch to its last byte, by how it ended.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] });
         _invalidations = _meter.CreateCounter<long>("cacheproxy.invalidations", "{invalidation}", "Marks that hide stored responses, by kind.");
+        _deliveriesCut = _meter.CreateCounter<long>("cacheproxy.deliveries.cut", "{response}", "Answers cut off because slow clients held too much memory.");
     }
 
     private StoreFigures Store => _store?.Invoke() ?? default;
@@ -71,6 +73,9 @@ internal sealed class CacheMetrics : IDisposable
 
     /// <summary>Stored responses were hidden. <paramref name="kind"/> is one of a few fixed words (url, group, prefix, all).</summary>
     public void Invalidated(string kind) => _invalidations.Add(1, new KeyValuePair<string, object?>("invalidation.kind", kind));
+
+    /// <summary>So many slow clients were cut off.</summary>
+    public void DeliveriesCut(int count) => _deliveriesCut.Add(count);
 
     /// <summary>Requests and body bytes by outcome since the start; combinations that did not occur are missing.</summary>
     public IEnumerable<(Outcome Outcome, long Requests, long BodyBytes)> Outcomes() => _outcomes.Read();

@@ -49,6 +49,11 @@ internal static partial class Log
     [LoggerMessage(12, LogLevel.Warning, "A fetch from the origin broke off.", EventName = "FetchBroken")]
     public static partial void FetchBroken(ILogger log, Exception exception);
 
+    [LoggerMessage(13, LogLevel.Warning,
+        "Slow clients held more than {BudgetBytes} bytes of bodies that are no longer stored, and the slowest were cut off. Said once; cacheproxy.deliveries.cut counts them.",
+        EventName = "SlowClientsCut")]
+    public static partial void SlowClientsCut(ILogger log, long budgetBytes);
+
     // 20: the access log, only when asked for
 
     [LoggerMessage(20, LogLevel.Information, "{Method} {Target} {StatusCode} {Elapsed:0.0} ms {CacheStatus}", EventName = "Access")]

@@ -8,7 +8,8 @@ namespace CacheProxy.Diagnostics;
 /// stripe of counters, and readers add the stripes up. A stripe is chosen by the core that runs now; if the thread moves in between, the
 /// addition is still atomic, only slower.
 /// </summary>
-internal sealed class OutcomeCounters
+/// <param name="stripes">One for each core.</param>
+internal sealed class OutcomeCounters(int stripes)
 {
     private static readonly int Forwards = Enum.GetValues<ForwardReason>().Length;
     private static readonly int Results = Enum.GetValues<CacheResult>().Length;
@@ -19,7 +20,7 @@ internal sealed class OutcomeCounters
     /// <summary>Requests and bytes; a stripe is some kilobytes long, so neighbours share at most one cache line.</summary>
     private static readonly int StripeLength = Combinations * 2;
 
-    private readonly long[][] _stripes = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new long[StripeLength])];
+    private readonly long[][] _stripes = [.. Enumerable.Range(0, stripes).Select(_ => new long[StripeLength])];
 
     /// <summary>Counts one request and what its answer's body had.</summary>
     public void Add(in Outcome outcome, long bodyBytes)

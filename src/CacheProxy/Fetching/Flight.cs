@@ -1,8 +1,5 @@
 using CacheProxy.Coherence;
-using CacheProxy.Http;
-using CacheProxy.Invalidation;
-using CacheProxy.Policy;
-using CacheProxy.Storage;
+using CacheProxy.Keys;
 
 namespace CacheProxy.Fetching;
 
@@ -16,14 +13,19 @@ namespace CacheProxy.Fetching;
 /// </remarks>
 internal sealed class Flight : IDisposable
 {
+    /// <summary>A refresh that nobody waits for ends after this, however slowly its bytes drip.</summary>
+    private static readonly TimeSpan BackgroundTime = TimeSpan.FromMinutes(5);
+
     private readonly Lock _lock = new();
-    private readonly TaskCompletionSource<FlightAnswer> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _cancellation = new();
     private readonly FlightLimits _limits;
+    private FlightAnswer? _answer;
+    private TaskCompletionSource<FlightAnswer>? _waiting;
     private ITimer? _deadline;
     private long _published;
     private int _passengers;
     private bool _isBackground;
+    private bool _isOverdue;
     private bool _ended;
     private FlightFence _fence;
 
@@ -31,7 +33,7 @@ internal sealed class Flight : IDisposable
     {
         Key = key;
         Fill = fill;
-        _fence = new FlightFence(new Fence(cacheKey, Tags.OfKey(cacheKey), fill.Local));
+        _fence = new FlightFence(new Fence(CacheKey.UriOf(cacheKey), Array.Empty<string>(), fill.Local));
         Recording = new Recording(recordingLimits);
         _limits = limits;
     }
@@ -39,13 +41,18 @@ internal sealed class Flight : IDisposable
     /// <summary>What it is found by among the flights: the cache key, and what else divides those who may share.</summary>
     public string Key { get; }
 
+    /// <summary>Neighbours in <see cref="FlightsUnderWay"/>, guarded by its lock.</summary>
+    internal Flight? Next { get; set; }
+
+    internal Flight? Previous { get; set; }
+
     /// <summary>Where this node stood in the order of invalidations before it began.</summary>
     public Standing Fill { get; }
 
     public Recording Recording { get; }
 
-    /// <summary>Known when the origin's head is, or when there will be none.</summary>
-    public Task<FlightAnswer> Answer => _answer.Task;
+    /// <summary>Known when the origin's head is, or when there will be none; <c>null</c> until then.</summary>
+    public FlightAnswer? Answer => Volatile.Read(ref _answer);
 
     public CancellationToken Cancellation => _cancellation.Token;
 
@@ -57,7 +64,7 @@ internal sealed class Flight : IDisposable
         {
             if (_cancellation.IsCancellationRequested || IsStale_NeedsLock() || Recording.TryJoin(leads) is not { } reader)
                 return null;
-            if (_passengers++ == 0)
+            if (_passengers++ == 0 && !_isBackground)
                 _deadline?.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             return reader;
         }
@@ -78,11 +85,8 @@ internal sealed class Flight : IDisposable
                 GiveUp_NeedsLock();
                 return;
             }
-            if (_isBackground)
-                return;
-            _deadline ??= _limits.Time.CreateTimer(
-                static flight => ((Flight)flight!).OnDeadline(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            _deadline.Change(_limits.FinishTime, Timeout.InfiniteTimeSpan);
+            if (!_isBackground)
+                SetDeadline_NeedsLock(_limits.FinishTime);
         }
     }
 
@@ -94,11 +98,24 @@ internal sealed class Flight : IDisposable
     /// <summary>The head has come, and says what the response is tagged with. Before <see cref="Publish"/>.</summary>
     public void Fenced(in Fence fence) => Volatile.Write(ref _fence, new FlightFence(fence));
 
-    /// <summary>Goes on without passengers: a refresh behind a stale answer.</summary>
+    /// <summary>Goes on without passengers, for a time: a refresh behind a stale answer.</summary>
     public void RunInBackground()
     {
         lock (_lock)
+        {
+            if (_isBackground || _isOverdue || _ended)
+                return;
             _isBackground = true;
+            SetDeadline_NeedsLock(BackgroundTime);
+        }
+    }
+
+    /// <summary>The service stops: it is given up, whoever is aboard.</summary>
+    public void Stop()
+    {
+        lock (_lock)
+            if (!_ended)
+                GiveUp_NeedsLock();
     }
 
     /// <summary>The recording is no longer kept: nobody boards any more, and with nobody aboard the fetch has no use.</summary>
@@ -115,13 +132,16 @@ internal sealed class Flight : IDisposable
         _cancellation.Dispose();
     }
 
-    /// <summary>The answer, for one aboard.</summary>
-    public async ValueTask<FlightAnswer> AnswerAsync(RecordingReader reader, CancellationToken cancellation)
+    /// <summary>The answer, for one who does not lead.</summary>
+    public Task<FlightAnswer> AnswerAsync(CancellationToken cancellation)
     {
-        if (!reader.Leads)
-            return await Answer.WaitAsync(cancellation);
-        await reader.HeadAsync(cancellation);
-        return Answer.Result;
+        lock (_lock)
+        {
+            if (_answer is { } answer)
+                return Task.FromResult(answer);
+            _waiting ??= new TaskCompletionSource<FlightAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _waiting.Task.WaitAsync(cancellation);
+        }
     }
 
     /// <param name="answer">What the fetch came to; a second one is ignored.</param>
@@ -130,10 +150,11 @@ internal sealed class Flight : IDisposable
     {
         lock (_lock)
         {
-            if (_answer.Task.IsCompleted)
+            if (_answer is not null)
                 return;
             _published = _limits.Time.GetTimestamp();
-            _answer.SetResult(answer); // continuations run elsewhere
+            Volatile.Write(ref _answer, answer);
+            _waiting?.SetResult(answer); // continuations run elsewhere
         }
         GiveUpIfPointless(); // those who left before the head came could not know
         Recording.Announce(bytesFollow);
@@ -146,16 +167,27 @@ internal sealed class Flight : IDisposable
                 GiveUp_NeedsLock();
     }
 
+    private void SetDeadline_NeedsLock(TimeSpan due)
+    {
+        _deadline ??= _limits.Time.CreateTimer(
+            static flight => ((Flight)flight!).OnDeadline(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _deadline.Change(due, Timeout.InfiniteTimeSpan);
+    }
+
     private void OnDeadline()
     {
         lock (_lock)
-            if (IsDeserted_NeedsLock() && !_isBackground)
+        {
+            _isOverdue |= _isBackground;
+            _isBackground = false; // who is aboard by now keeps it going, as any other flight
+            if (IsDeserted_NeedsLock())
                 GiveUp_NeedsLock();
+        }
     }
 
     /// <summary>A body may take longer to come than its response is fresh, and no-cache keeps it from any reuse: who waited for the head had it.</summary>
     private bool IsStale_NeedsLock() =>
-        _answer.Task is { IsCompletedSuccessfully: true, Result: { Kind: FlightAnswerKind.Recorded, Decision.Store: true } answer }
+        _answer is { Kind: FlightAnswerKind.Recorded, Decision.Store: true } answer
         && _limits.Time.GetElapsedTime(_published) >= answer.TimeToLive;
 
     private bool IsDeserted_NeedsLock() => _passengers == 0 && !_ended;
@@ -167,10 +199,7 @@ internal sealed class Flight : IDisposable
     {
         if (_limits.FinishTime <= TimeSpan.Zero && !_isBackground)
             return false;
-        if (!_answer.Task.IsCompletedSuccessfully)
-            return true;
-        var answer = _answer.Task.Result;
-        if (answer.Kind != FlightAnswerKind.Recorded)
+        if (_answer is not { Kind: FlightAnswerKind.Recorded } answer)
             return true;
         return answer.Decision.Store && Recording.IsKept
             && (_isBackground || answer.ContentLength is not { } length || length - Recording.Length <= _limits.FinishBytes);
@@ -187,51 +216,3 @@ internal sealed class FlightFence(Fence fence)
 /// <param name="FinishTime">For at most this long.</param>
 /// <param name="Time">The clock of that.</param>
 internal sealed record FlightLimits(long FinishBytes, TimeSpan FinishTime, TimeProvider Time);
-
-internal enum FlightAnswerKind
-{
-    /// <summary>The origin's response, in the recording.</summary>
-    Recorded,
-
-    /// <summary>The origin confirmed the stored response (304).</summary>
-    Freshened,
-
-    /// <summary>The origin failed, and the stored response may stand in.</summary>
-    StaleOnError,
-
-    /// <summary>Nothing to share: each goes to the origin by itself.</summary>
-    Alone,
-
-    /// <summary>The fetch broke before a head.</summary>
-    Failed,
-}
-
-/// <summary>What a fetch came to, as soon as the head is known.</summary>
-internal sealed record FlightAnswer(FlightAnswerKind Kind)
-{
-    /// <summary>The origin's head as it goes to clients, for <see cref="FlightAnswerKind.Recorded"/>.</summary>
-    public ResponseHead? Head { get; init; }
-
-    /// <summary>What the store says of it.</summary>
-    public StoreDecision Decision { get; init; }
-
-    /// <summary>Freshness left at receipt.</summary>
-    public TimeSpan TimeToLive { get; init; }
-
-    /// <summary>May go to those who did not lead, if they select it.</summary>
-    public bool IsShared { get; init; }
-
-    /// <summary>The length of the body to come; <c>null</c> when unknown.</summary>
-    public long? ContentLength { get; init; }
-
-    /// <summary>For whom it is: see <see cref="StoredResponse.VaryFields"/>.</summary>
-    public string[] VaryFields { get; init; } = [];
-
-    public string?[] VaryValues { get; init; } = [];
-
-    /// <summary>The origin's status code where the answer is not its response; <c>null</c> when it gave none.</summary>
-    public int? ForwardStatus { get; init; }
-
-    /// <summary>The response to answer from, for <see cref="FlightAnswerKind.Freshened"/> and <see cref="FlightAnswerKind.StaleOnError"/>.</summary>
-    public StoredResponse? Stored { get; init; }
-}

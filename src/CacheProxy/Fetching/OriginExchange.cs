@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Primitives;
-using Yarp.ReverseProxy.Model;
 
 namespace CacheProxy.Fetching;
 
@@ -29,28 +28,14 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
     private List<(Func<object, Task> Callback, object State)>? _onCompleted;
     private PipeWriter? _writer;
 
-    public OriginExchange(HttpContext client, HeaderDictionary requestFields, OriginFetch fetch, CancellationToken cancellation)
+    public OriginExchange(
+        HttpContext client, HeaderDictionary requestFields, OriginFetch fetch, IServiceScopeFactory scopes, CancellationToken cancellation)
     {
         _fetch = fetch;
         _cancellation = cancellation;
         _body = new ExchangeBody(this);
         CanHaveBody = client.Features.Get<RequestContent>() is { Bytes.Length: > 0 };
-        var features = new FeatureCollection(12);
-        features.Set<IHttpRequestFeature>(RequestOf(client, requestFields));
-        features.Set<IHttpRequestBodyDetectionFeature>(this);
-        features.Set<IHttpResponseFeature>(this);
-        features.Set<IHttpResponseBodyFeature>(this);
-        features.Set<IHttpResponseTrailersFeature>(this);
-        features.Set<IHttpRequestLifetimeFeature>(this);
-        features.Set<IHttpConnectionFeature>(ConnectionOf(client.Connection));
-        features.Set<IReverseProxyFeature>(ProxyFeatureOf(client));
-        features.Set<IRouteValuesFeature>(new RouteValuesFeature { RouteValues = new(client.Request.RouteValues) });
-        features.Set<IHttpRequestIdentifierFeature>(new HttpRequestIdentifierFeature { TraceIdentifier = client.TraceIdentifier });
-        features.Set(client.Features.Get<IEndpointFeature>());
-        _context = new DefaultHttpContext(features)
-        {
-            ServiceScopeFactory = client.RequestServices.GetRequiredService<IServiceScopeFactory>(),
-        };
+        _context = new DefaultHttpContext(new FeatureCollection(new ExchangeFeatures(this, client, requestFields))) { ServiceScopeFactory = scopes };
     }
 
     public HttpContext Context => _context;
@@ -107,12 +92,14 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
             for (var i = callbacks.Count - 1; i >= 0; i--)
                 await callbacks[i].Callback(callbacks[i].State);
         }
+        var fields = new KeyValuePair<string, StringValues>[Headers.Count];
+        Headers.CopyTo(fields, 0);
         // What Kestrel refuses to write would be stored, and be an error on every hit.
-        foreach (var (name, lines) in Headers)
+        foreach (var (name, lines) in fields)
             if (FieldValue.HasControls(lines))
                 throw new InvalidOperationException($"The origin's field {name} has a control character.");
         HasStarted = true;
-        _fetch.OnHead(StatusCode, ReasonPhrase, Headers, bytesFollow);
+        _fetch.OnHead(StatusCode, ReasonPhrase, fields, bytesFollow);
     }
 
     public async Task CompleteAsync()
@@ -143,47 +130,6 @@ internal sealed class OriginExchange : IHttpResponseFeature, IHttpResponseBodyFe
                 _fetch.OnBroken(exception);
             }
         }
-    }
-
-    private static HttpRequestFeature RequestOf(HttpContext client, HeaderDictionary fields)
-    {
-        var request = client.Features.GetRequiredFeature<IHttpRequestFeature>();
-        var content = client.Features.Get<RequestContent>();
-        return new HttpRequestFeature
-        {
-            Protocol = request.Protocol,
-            Scheme = request.Scheme,
-            Method = content is null ? HttpMethods.Get : request.Method, // a HEAD that is answered stale has it refreshed
-            PathBase = request.PathBase,
-            Path = request.Path,
-            QueryString = request.QueryString,
-            RawTarget = request.RawTarget,
-            Headers = fields,
-            Body = content is null ? Stream.Null : new MemoryStream(content.Bytes, writable: false),
-        };
-    }
-
-    // Kestrel's own objects serve the connection's next request, so their values are copied.
-    private static HttpConnectionFeature ConnectionOf(ConnectionInfo client) => new()
-    {
-        ConnectionId = client.Id,
-        LocalIpAddress = client.LocalIpAddress,
-        LocalPort = client.LocalPort,
-        RemoteIpAddress = client.RemoteIpAddress,
-        RemotePort = client.RemotePort,
-    };
-
-    // Affinity would put one client's cookie on a response that is shared, so the exchange's cluster has none.
-    private static ReverseProxyFeature ProxyFeatureOf(HttpContext client)
-    {
-        var feature = client.GetReverseProxyFeature();
-        return new ReverseProxyFeature
-        {
-            Route = feature.Route,
-            Cluster = ClusterWithoutAffinity.Of(feature.Cluster),
-            AllDestinations = feature.AllDestinations,
-            AvailableDestinations = feature.AvailableDestinations,
-        };
     }
 
     private sealed class ExchangeBody(OriginExchange exchange) : Stream

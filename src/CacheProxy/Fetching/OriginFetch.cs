@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Http;
@@ -18,20 +19,22 @@ namespace CacheProxy.Fetching;
 /// One fetch: sends the request through the rest of YARP's pipeline, decides on the head what becomes of the answer, records the body and
 /// stores it after a verified last byte. Nothing here writes to a client.
 /// </summary>
-internal sealed class OriginFetch
+internal sealed partial class OriginFetch
 {
     private readonly OriginFetcher _fetcher;
     private readonly FetchOrder _order;
     private readonly Flight _flight;
     private readonly HeaderDictionary _requestFields;
     private readonly OriginExchange _exchange;
+    private readonly RequestDelegate _next;
+    private readonly Activity? _parent;
     private readonly DateTimeOffset _requestTime;
     private FlightAnswer? _answer;
     private ResponseHead? _storedHead;
     private TimeSpan _initialAge;
     private DateTimeOffset _responseTime;
 
-    public OriginFetch(OriginFetcher fetcher, FetchOrder order, Flight flight, HttpContext client)
+    public OriginFetch(OriginFetcher fetcher, FetchOrder order, Flight flight, HttpContext client, RequestDelegate next, Activity? parent)
     {
         _fetcher = fetcher;
         _order = order;
@@ -39,22 +42,26 @@ internal sealed class OriginFetch
         _requestFields = new HeaderDictionary(ForwardedFields.ForFetch(client.Request.Headers, order.Validating is { } stored ? Validation.Conditions(stored.Head) : null, fetcher.LoopName));
         if (client.Features.Get<RequestContent>() is { Bytes.Length: > 0 } content)
             _requestFields.ContentLength = content.Bytes.Length;
-        _exchange = new OriginExchange(client, _requestFields, this, flight.Cancellation);
+        _exchange = new OriginExchange(client, _requestFields, this, fetcher.Scopes, flight.Cancellation);
+        _next = next;
+        _parent = parent;
         _requestTime = fetcher.Clock.Now;
     }
 
-    public HttpContext Context => _exchange.Context;
+    private HttpContext Context => _exchange.Context;
 
     /// <summary>The request as it is forwarded.</summary>
     private RequestHead Request => new(HttpMethods.Get, _requestFields, _fetcher.CredentialFields);
 
-    public async Task RunAsync(RequestDelegate next)
+    public async Task RunAsync()
     {
+        _fetcher.SetAccessor(Context);
+        using var activity = OriginFetcher.StartActivity(_parent);
         var whole = false;
         var started = _fetcher.Metrics.FetchStarted();
         try
         {
-            await next(Context);
+            await _next(Context);
             var failed = Context.Features.Get<IForwarderErrorFeature>() is not null;
             if (!failed)
             {
@@ -84,13 +91,17 @@ internal sealed class OriginFetch
     public void OnBroken(Exception exception) => _fetcher.OnBroken(exception);
 
     /// <summary>The origin's head is complete: what becomes of it is decided and published.</summary>
-    public void OnHead(int statusCode, string? reasonPhrase, IHeaderDictionary fields, bool bytesFollow)
+    /// <param name="statusCode">The final status code.</param>
+    /// <param name="reasonPhrase">As received.</param>
+    /// <param name="fields">The fields; owned by the fetch from now on.</param>
+    /// <param name="bytesFollow">Bytes of the body are given to <see cref="OnBodyAsync"/> at once.</param>
+    public void OnHead(int statusCode, string? reasonPhrase, KeyValuePair<string, StringValues>[] fields, bool bytesFollow)
     {
         _responseTime = _fetcher.Clock.Now;
         // The standard phrase goes without saying: Kestrel has its bytes ready.
         if (reasonPhrase == ReasonPhrases.GetReasonPhrase(statusCode))
             reasonPhrase = null;
-        var head = new ResponseHead(statusCode, reasonPhrase, [.. fields], _responseTime);
+        var head = new ResponseHead(statusCode, reasonPhrase, fields, _responseTime);
         _initialAge = Freshness.InitialAge(head, _fetcher.Time.GetUtcNow(), _responseTime - _requestTime);
         if (statusCode == StatusCodes.Status304NotModified)
             OnNotModified(head);
@@ -123,124 +134,6 @@ internal sealed class OriginFetch
         : whole && Context.Features.Get<IForwarderErrorFeature>() is null ? FetchResult.Complete
         : FetchResult.Failed;
 
-    private void OnResponse(ResponseHead head, bool bytesFollow)
-    {
-        var request = Request;
-        var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
-        var names = NamesOf(head);
-        if (decision.Store)
-            decision = Storable(head, decision, names);
-        if (names is { Length: > 0 })
-            _flight.Fenced(new Fence(_order.CacheKey, names, _flight.Fill.Local));
-        var varyFields = Vary.Fields(head.Vary);
-        // What is not fresh even now is stored for later needs only: to whoever else waits the origin might say something else.
-        var isFresh = decision.Store && decision.FreshnessLifetime > _initialAge;
-        var shared = varyFields is not null && (isFresh || Storability.MayShareError(request, head));
-        if (decision.Store)
-            _storedHead = head;
-        else
-            OnNotStored(head, decision.Reason, shared);
-        _flight.Recording.Expect(head.ContentLength);
-        Publish(new FlightAnswer(FlightAnswerKind.Recorded)
-        {
-            Head = head,
-            Decision = decision,
-            TimeToLive = decision.FreshnessLifetime - _initialAge,
-            IsShared = shared,
-            ContentLength = head.ContentLength,
-            VaryFields = varyFields ?? [],
-            VaryValues = varyFields is null ? [] : Vary.Values(varyFields, _requestFields),
-        }, bytesFollow);
-    }
-
-    /// <summary>What policy cannot see: the size, and whether the end of the body can be told from a connection that broke.</summary>
-    private StoreDecision Storable(ResponseHead head, StoreDecision decision, string[]? names) =>
-        head.ContentLength > _order.Settings.MaxBodyBytes ? decision with { Store = false, Reason = StoreReason.TooLarge }
-        : !_order.Settings.StoreCloseDelimited && Context.Features.Get<CloseDelimited>() is not null ? decision with { Store = false, Reason = StoreReason.Incomplete }
-        : names is null ? decision with { Store = false, Reason = StoreReason.TooManyGroups }
-        : decision;
-
-    private void OnNotStored(ResponseHead head, StoreReason reason, bool shared)
-    {
-        _fetcher.Refusals.Remember(_order.CacheKey, reason, head.StatusCode, _responseTime);
-        if (!shared)
-            _flight.Recording.StopKeeping();
-        // One client's fields can bring on a refusal (406, 403, 431): it is no word on what the others would get.
-        if (head.StatusCode >= 400 && !Statuses.IsNegative(head.StatusCode))
-            return;
-        // Nobody shall queue for what each must fetch for itself; and what was stored is no longer what the origin says.
-        _fetcher.Coalescer.RememberUncacheable(_flight.Key, _responseTime);
-        if (_order.Validating is { } stored)
-            _fetcher.Store.Remove(_order.CacheKey, stored);
-    }
-
-    /// <summary>It will not be stored after all: it is larger than what is stored, or the budget of recordings is used up.</summary>
-    private void OnOutgrown()
-    {
-        _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.TooLarge, _storedHead!.StatusCode, _responseTime);
-        _storedHead = null;
-        if (_flight.Recording.Length > _order.Settings.MaxBodyBytes)
-            _fetcher.Coalescer.RememberUncacheable(_flight.Key, _fetcher.Clock.Now);
-        _fetcher.Coalescer.Remove(_flight);
-        _flight.OnOutgrown();
-    }
-
-    private void OnNotModified(ResponseHead notModified)
-    {
-        if (_order.Validating is not { } stored || !Validation.Selects(notModified, stored.Head))
-        {
-            // A 304 to nothing we asked, or about another response than ours (RFC 9111 section 4.3.4).
-            if (_order.Validating is { } unusable)
-                _fetcher.Store.Remove(_order.CacheKey, unusable);
-            Publish(new FlightAnswer(FlightAnswerKind.Alone));
-            return;
-        }
-        var request = Request;
-        var head = Validation.Freshen(stored.Head, notModified, _responseTime, _order.Settings.Policy.StoreSetCookie);
-        var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
-        var freshened = MakeStored(head, stored.Body, stored.Trailers, decision);
-        if (!decision.Store || freshened is null || !_fetcher.Store.Store(_order.CacheKey, freshened, decision.Retention))
-        {
-            _fetcher.Refusals.Remember(_order.CacheKey, decision.Store ? StoreReason.Overtaken : decision.Reason, head.StatusCode, _responseTime);
-            _fetcher.Store.Remove(_order.CacheKey, stored);
-        }
-        Publish(new FlightAnswer(FlightAnswerKind.Freshened)
-        {
-            Stored = freshened ?? stored,
-            Decision = decision,
-            IsShared = decision.Store,
-            ForwardStatus = StatusCodes.Status304NotModified,
-        });
-    }
-
-    /// <summary>No head came: a stored response stands in where it may, else YARP's status goes to all who wait, but never into the store.</summary>
-    private async Task<bool> OnNoAnswerAsync()
-    {
-        if (StandIn() is { } standIn)
-        {
-            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true });
-            return true;
-        }
-        var status = ProblemResponse.Has(_exchange.StatusCode) ? _exchange.StatusCode : StatusCodes.Status502BadGateway;
-        var body = ProblemResponse.Body(status);
-        _flight.Recording.Expect(body.Length);
-        Publish(new FlightAnswer(FlightAnswerKind.Recorded)
-        {
-            Head = new ResponseHead(status, null,
-            [
-                new(HeaderNames.ContentType, ProblemResponse.ContentType),
-                new(HeaderNames.CacheControl, ProblemResponse.CacheControl),
-            ], _fetcher.Clock.Now),
-            IsShared = true,
-            ContentLength = body.Length,
-        });
-        await _flight.Recording.AppendAsync(body, CancellationToken.None);
-        return true;
-    }
-
-    private StoredResponse? StandIn() =>
-        _order.Stale is { } stale && stale.Fence.Check(_fetcher.Node) < MarkStrength.Invalid && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy) ? stale : null;
-
     private void Publish(FlightAnswer answer, bool bytesFollow = false)
     {
         _answer = answer;
@@ -269,7 +162,8 @@ internal sealed class OriginFetch
         _fetcher.Coalescer.Remove(_flight);
         _flight.Recording.Wake();
         _flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
-        _flight.Dispose();
+        _fetcher.Ended(_flight);
+        _fetcher.Deliveries.Enforce(); // the budget of recordings no longer counts it
     }
 
     private void Store(ResponseHead head, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers)
@@ -286,7 +180,7 @@ internal sealed class OriginFetch
     private StoredResponse? MakeStored(
         ResponseHead head, Body body, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers, StoreDecision decision)
     {
-        if (Vary.Fields(head.Vary) is not { } varyFields || NamesOf(head) is not { } names)
+        if (Vary.Fields(head.Vary) is not { } varyFields || Tags.FenceOf(_order.CacheKey, head, _flight.Fill.Local) is not { } fence)
             return null;
         return new StoredResponse
         {
@@ -299,11 +193,9 @@ internal sealed class OriginFetch
             RequestWasAuthorized = Request.HasAuthorization,
             VaryFields = varyFields,
             VaryValues = Vary.Values(varyFields, _requestFields),
-            Fence = new Fence(_order.CacheKey, names, _flight.Fill.Local),
+            Fence = fence,
         };
     }
-
-    private string[]? NamesOf(ResponseHead head) => Tags.Of(_order.CacheKey, head["Cache-Groups"], head["Surrogate-Key"], head["Cache-Tag"]);
 }
 
 /// <summary>What a fetch is for.</summary>

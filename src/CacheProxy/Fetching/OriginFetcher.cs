@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
+using CacheProxy.Pipeline;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace CacheProxy.Fetching;
@@ -12,24 +14,30 @@ internal sealed class OriginFetcher(
     ResponseStore store,
     CoherenceNode node,
     Coalescer coalescer,
+    DeliveryBudget deliveries,
     CacheClock clock,
     TimeProvider time,
     string[] credentialFields,
     string loopName,
     CacheMetrics metrics,
+    IServiceScopeFactory scopes,
     IHttpContextAccessor? accessor,
-    ILogger<OriginFetcher> logger)
+    ILogger<OriginFetcher> logger) : IDisposable
 {
     private static readonly ActivitySource Activities = new("CacheProxy");
 
     // Without the first client's AsyncLocals: its logging scopes and its HttpContext end long before the fetch may.
     private readonly ExecutionContext _clean = ExecutionContext.Capture()!;
 
+    private readonly FlightsUnderWay _flights = new();
+
     public ResponseStore Store => store;
 
     public CoherenceNode Node => node;
 
     public Coalescer Coalescer => coalescer;
+
+    public DeliveryBudget Deliveries => deliveries;
 
     public CacheClock Clock => clock;
 
@@ -38,6 +46,9 @@ internal sealed class OriginFetcher(
     public CacheMetrics Metrics => metrics;
 
     public string[] CredentialFields => credentialFields;
+
+    /// <summary>For the services of fetches, which do not end with their clients' requests.</summary>
+    public IServiceScopeFactory Scopes => scopes;
 
     public Refusals Refusals { get; } = new();
 
@@ -52,46 +63,49 @@ internal sealed class OriginFetcher(
     {
         try
         {
-            var launch = new Launch(this, new OriginFetch(this, order, flight, client), next, Activity.Current);
-            ExecutionContext.Run(_clean, static state => _ = ((Launch)state!).RunAsync(), launch);
+            var fetch = new OriginFetch(this, order, flight, client, next, Activity.Current);
+            _flights.Add(flight);
+            ExecutionContext.Run(_clean, static fetch => _ = ((OriginFetch)fetch!).RunAsync(), fetch);
         }
         catch
         {
             // It never began: those who board it must not wait for ever.
             coalescer.Remove(flight);
             flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
-            flight.Dispose();
+            Ended(flight);
             throw;
         }
     }
 
-    public void OnBroken(Exception exception) => Log.FetchBroken(logger, exception);
-
-    private sealed record Launch(OriginFetcher Fetcher, OriginFetch Fetch, RequestDelegate Next, Activity? Parent)
+    /// <summary>To be said once of each flight that was started.</summary>
+    public void Ended(Flight flight)
     {
-        public async Task RunAsync()
-        {
-            Fetcher.SetAccessor(Fetch.Context);
-            using var activity = StartActivity();
-            await Fetch.RunAsync(Next);
-        }
-
-        /// <summary>The fetch is part of the trace of the client that began it, and what the origin sees is its child.</summary>
-        private Activity? StartActivity()
-        {
-            if (Parent is null)
-                return null;
-            if (Activities.StartActivity("CacheProxy.Fetch", ActivityKind.Internal, Parent.Context) is { } recorded)
-                return recorded;
-            // Nobody records our source; the trace id must go to the origin all the same.
-            var unrecorded = new Activity("CacheProxy.Fetch");
-            unrecorded.SetParentId(Parent.TraceId, Parent.SpanId, Parent.ActivityTraceFlags);
-            unrecorded.TraceStateString = Parent.TraceStateString;
-            return unrecorded.Start();
-        }
+        _flights.Remove(flight);
+        flight.Dispose();
     }
 
-    private void SetAccessor(HttpContext context)
+    public void OnBroken(Exception exception) => Log.FetchBroken(logger, exception);
+
+    /// <summary>Stops all fetches under way.</summary>
+    public void Dispose() => _flights.Dispose();
+
+    /// <summary>The fetch is part of the trace of the client that began it, and what the origin sees is its child.</summary>
+    /// <param name="parent">The client's activity; <c>null</c> when it has none.</param>
+    public static Activity? StartActivity(Activity? parent)
+    {
+        if (parent is null)
+            return null;
+        if (Activities.StartActivity("CacheProxy.Fetch", ActivityKind.Internal, parent.Context) is { } recorded)
+            return recorded;
+        // Nobody records our source; the trace id must go to the origin all the same.
+        var unrecorded = new Activity("CacheProxy.Fetch");
+        unrecorded.SetParentId(parent.TraceId, parent.SpanId, parent.ActivityTraceFlags);
+        unrecorded.TraceStateString = parent.TraceStateString;
+        return unrecorded.Start();
+    }
+
+    /// <summary>Where the application has the accessor, what runs in the fetch finds the fetch's own context.</summary>
+    public void SetAccessor(HttpContext context)
     {
         if (accessor is not null)
             accessor.HttpContext = context;

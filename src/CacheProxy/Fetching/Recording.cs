@@ -8,9 +8,8 @@ namespace CacheProxy.Fetching;
 /// <remarks>
 /// A recording is either <em>kept</em> or <em>windowed</em>. Kept: it is to be stored, so the writer never waits, and who joins late starts
 /// at the beginning. Windowed: it will not be stored (or outgrew the limit); its beginning is let go, nobody may join any more, and the
-/// writer is at most <see cref="Window"/> ahead of the slowest reader. A reader that holds others back for longer than the grace, in sum,
-/// is cut: a wait counts against it while somebody else has read all there is. The lock guards all fields and the readers' places; nothing
-/// is awaited or called back under it.
+/// writer waits for its readers (<see cref="RecordingReaders"/>). The lock guards all fields and the readers' places; nothing is awaited or
+/// called back under it.
 /// <para>
 /// The reader that leads is woken on the writer's own thread: it writes to its client what has just arrived, and the writer goes on. A miss
 /// that nobody shares costs no change of thread. All others are woken elsewhere.
@@ -18,12 +17,11 @@ namespace CacheProxy.Fetching;
 /// </remarks>
 internal sealed class Recording(RecordingLimits limits)
 {
-    private const int Window = 1 << 20;
     private const int SegmentSize = 64 << 10; // below the large object heap
 
     private readonly Lock _lock = new();
-    private readonly List<RecordingReader> _readers = [];
-    private Segment? _first = new([]);
+    private RecordingReaders _readers;
+    private Segment? _first = new();
     private Segment? _last;
     private long _length;
     private long _reserved;
@@ -32,8 +30,7 @@ internal sealed class Recording(RecordingLimits limits)
     private bool _failed;
     private bool _isAnnounced;
     private TaskCompletionSource? _arrived;
-    private TaskCompletionSource? _arrivedForLeader;
-    private TaskCompletionSource? _room;
+    private RecordingReader? _waitingLeader;
 
     /// <summary>Whether the recording is (still) to be stored, and may be joined.</summary>
     public bool IsKept
@@ -46,6 +43,15 @@ internal sealed class Recording(RecordingLimits limits)
     {
         get { lock (_lock) return _length; }
     }
+
+    /// <summary>Bytes that readers keep in memory after the end, when neither the budget of recordings nor the store counts them.</summary>
+    public long HeldBytes
+    {
+        get { lock (_lock) return _ended && _first is not null && Body is not { IsStored: true } ? _length : 0; }
+    }
+
+    /// <summary>What <see cref="ToBody"/> made of it.</summary>
+    public Storage.Body? Body { get; private set; }
 
     /// <summary>The trailer section, known when the recording has ended; <c>null</c> when there is none.</summary>
     public IReadOnlyList<KeyValuePair<string, StringValues>>? Trailers { get; private set; }
@@ -65,7 +71,7 @@ internal sealed class Recording(RecordingLimits limits)
             if (_first is null || _failed)
                 return null;
             var reader = new RecordingReader(this, _first, leads);
-            _readers.Add(reader);
+            _readers.Add_NeedsLock(reader);
             return reader;
         }
     }
@@ -108,7 +114,7 @@ internal sealed class Recording(RecordingLimits limits)
             CopyIn_NeedsLock(bytes.Span);
             // The last of the announced bytes wait for the end, which follows at once: when a client has them all, the response is stored.
             waiting = _length == _expected ? default : TakeWaiting_NeedsLock();
-            isCrowded = _first is null && HasLaggard_NeedsLock();
+            isCrowded = _first is null && _readers.HasLaggard_NeedsLock(_length);
         }
         waiting.Wake();
         return isCrowded ? WaitForRoomAsync(cancellation) : default;
@@ -148,16 +154,12 @@ internal sealed class Recording(RecordingLimits limits)
                 return null;
             if (_length == 0)
                 return Storage.Body.Empty;
-            var segments = new List<ReadOnlyMemory<byte>>();
+            if (_first.Next is null)
+                return Body = new Storage.Body([_first.Exact()], _length);
+            var segments = new List<byte[]>();
             for (var segment = _first; segment is not null; segment = segment.Next)
-            {
-                if (segment.Filled == 0)
-                    continue;
-                // A segment that is not full gives its slack back; readers still on it keep the old array until they leave.
-                var exact = segment.Filled == segment.Bytes.Length ? segment.Bytes : segment.Bytes.AsSpan(0, segment.Filled).ToArray();
-                segments.Add(exact);
-            }
-            return new Storage.Body([.. segments], _length);
+                segments.Add(segment.Exact());
+            return Body = new Storage.Body([.. segments], _length);
         }
     }
 
@@ -165,7 +167,7 @@ internal sealed class Recording(RecordingLimits limits)
     {
         while (true)
         {
-            Task arrived;
+            Task? arrived = null;
             lock (_lock)
             {
                 if (Take_NeedsLock(reader) is { Length: > 0 } piece)
@@ -175,36 +177,47 @@ internal sealed class Recording(RecordingLimits limits)
                     reader.EndedWhole = _ended && !_failed && !reader.IsCut;
                     return default;
                 }
-                arrived = Arrived_NeedsLock(reader);
+                if (reader.Leads)
+                    _waitingLeader = reader;
+                else
+                    arrived = (_arrived ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
-            await arrived.WaitAsync(cancellation);
+            if (arrived is null)
+                await reader.Arrival(cancellation);
+            else
+                await arrived.WaitAsync(cancellation);
         }
     }
 
-    internal async ValueTask HeadAsync(RecordingReader reader, CancellationToken cancellation)
-    {
-        while (true)
-        {
-            Task arrived;
-            lock (_lock)
-            {
-                if (_isAnnounced)
-                    return;
-                arrived = Arrived_NeedsLock(reader);
-            }
-            await arrived.WaitAsync(cancellation);
-        }
-    }
-
-    /// <returns>How many readers are left.</returns>
-    internal int Leave(RecordingReader reader)
+    internal ValueTask HeadAsync(RecordingReader leader, CancellationToken cancellation)
     {
         lock (_lock)
         {
-            _readers.Remove(reader);
+            if (_isAnnounced)
+                return default;
+            _waitingLeader = leader;
+        }
+        return leader.Arrival(cancellation);
+    }
+
+    /// <returns>Whether it waited: then nothing else will wake it.</returns>
+    internal bool StopsWaiting(RecordingReader leader)
+    {
+        lock (_lock)
+        {
+            if (_waitingLeader != leader)
+                return false;
+            _waitingLeader = null;
+            return true;
+        }
+    }
+
+    internal void Leave(RecordingReader reader)
+    {
+        lock (_lock)
+        {
+            _readers.Remove_NeedsLock(reader);
             reader.Segment = Segment.None;
-            SignalRoom_NeedsLock();
-            return _readers.Count;
         }
     }
 
@@ -221,7 +234,7 @@ internal sealed class Recording(RecordingLimits limits)
         reader.Offset += piece.Length;
         reader.Position += piece.Length;
         if (piece.Length > 0)
-            SignalRoom_NeedsLock();
+            _readers.Moved_NeedsLock();
         return piece;
     }
 
@@ -233,8 +246,9 @@ internal sealed class Recording(RecordingLimits limits)
             var space = _last.Bytes.Length - _last.Filled;
             if (space == 0)
             {
-                _last.Next = new Segment(GC.AllocateUninitializedArray<byte>(NextSegmentSize_NeedsLock(bytes.Length)));
-                _last = _last.Next;
+                if (_last.Filled > 0)
+                    _last = _last.Next = new Segment();
+                _last.Bytes = GC.AllocateUninitializedArray<byte>(NextSegmentSize_NeedsLock(bytes.Length));
                 continue;
             }
             var count = Math.Min(space, bytes.Length);
@@ -275,31 +289,14 @@ internal sealed class Recording(RecordingLimits limits)
         _reserved = 0;
     }
 
-    private void SignalRoom_NeedsLock()
-    {
-        _room?.SetResult(); // continuations run elsewhere
-        _room = null;
-    }
-
-    private Task Arrived_NeedsLock(RecordingReader reader) => reader.Leads
-        ? (_arrivedForLeader ??= new TaskCompletionSource()).Task
-        : (_arrived ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
-
+    /// <summary>Those who wait for what has come. Before the head the one who leads waits for nothing else.</summary>
     private Waiting TakeWaiting_NeedsLock()
     {
-        var waiting = new Waiting(_arrivedForLeader, _arrived);
-        _arrivedForLeader = _arrived = null;
+        var waiting = new Waiting(_isAnnounced ? _waitingLeader : null, _arrived);
+        if (_isAnnounced)
+            _waitingLeader = null;
+        _arrived = null;
         return waiting;
-    }
-
-    private bool IsLaggard_NeedsLock(RecordingReader reader) => !reader.IsCut && _length - reader.Position > Window;
-
-    private bool HasLaggard_NeedsLock()
-    {
-        foreach (var reader in _readers)
-            if (IsLaggard_NeedsLock(reader))
-                return true;
-        return false;
     }
 
     private async ValueTask WaitForRoomAsync(CancellationToken cancellation)
@@ -310,11 +307,10 @@ internal sealed class Recording(RecordingLimits limits)
             TimeSpan patience;
             lock (_lock)
             {
-                if (!HasLaggard_NeedsLock())
+                if (!_readers.HasLaggard_NeedsLock(_length))
                     return;
-                patience = Patience_NeedsLock();
-                _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                room = _room.Task;
+                patience = _readers.Patience_NeedsLock(_length, limits.LaggardGrace);
+                room = _readers.Room_NeedsLock();
             }
             var began = limits.Time.GetTimestamp();
             try
@@ -327,71 +323,18 @@ internal sealed class Recording(RecordingLimits limits)
             }
             Waiting waiting;
             lock (_lock)
-                waiting = Charge_NeedsLock(limits.Time.GetElapsedTime(began)) ? TakeWaiting_NeedsLock() : default;
+                waiting = _readers.Charge_NeedsLock(limits.Time.GetElapsedTime(began), limits.LaggardGrace) ? TakeWaiting_NeedsLock() : default;
             waiting.Wake();
         }
     }
 
-    /// <summary>
-    /// Notes whom the wait that begins now is charged to, and says how long it may last: until the first of them has no grace left; without
-    /// end when nobody is held back. Every read ends the wait, so that this is asked again.
-    /// </summary>
-    private TimeSpan Patience_NeedsLock()
-    {
-        var patience = Timeout.InfiniteTimeSpan;
-        var isAnyoneHeldBack = false;
-        foreach (var reader in _readers)
-            isAnyoneHeldBack |= !reader.IsCut && reader.Position == _length;
-        foreach (var reader in _readers)
-        {
-            reader.HoldsBack = isAnyoneHeldBack && IsLaggard_NeedsLock(reader);
-            if (!reader.HoldsBack)
-                continue;
-            var left = limits.LaggardGrace - reader.HeldBack;
-            if (patience < TimeSpan.Zero || left < patience)
-                patience = left;
-        }
-        return patience;
-    }
-
-    /// <returns>Whether a reader was cut; if it waits it must hear of it.</returns>
-    private bool Charge_NeedsLock(TimeSpan waited)
-    {
-        var isAnyCut = false;
-        foreach (var reader in _readers)
-        {
-            if (!reader.HoldsBack)
-                continue;
-            reader.HoldsBack = false;
-            reader.HeldBack += waited;
-            if (reader.HeldBack < limits.LaggardGrace)
-                continue;
-            reader.IsCut = true;
-            reader.Segment = Segment.None;
-            isAnyCut = true;
-        }
-        return isAnyCut;
-    }
-
     /// <summary>Those who wait, taken under the lock to be woken outside of it: the leader last, for it runs here.</summary>
-    private readonly record struct Waiting(TaskCompletionSource? Leader, TaskCompletionSource? Others)
+    private readonly record struct Waiting(RecordingReader? Leader, TaskCompletionSource? Others)
     {
         public void Wake()
         {
             Others?.SetResult();
-            Leader?.SetResult();
+            Leader?.Arrived();
         }
-    }
-
-    internal sealed class Segment(byte[] bytes)
-    {
-        /// <summary>The place of a reader that gets nothing more. A segment leads to all that come after it, so nobody may keep one in vain.</summary>
-        public static readonly Segment None = new([]);
-
-        public byte[] Bytes => bytes;
-
-        public int Filled { get; set; }
-
-        public Segment? Next { get; set; }
     }
 }

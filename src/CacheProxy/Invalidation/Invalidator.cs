@@ -29,15 +29,23 @@ internal sealed class Invalidator
         node.OnApplied += Release;
     }
 
+    /// <summary>Where a write stands that is about to go out.</summary>
+    public Fence Begin(in TargetUri uri) => new(CacheKey.Text(uri), Array.Empty<string>(), _node.Applied);
+
     /// <summary>
     /// A successful unsafe method: its URI in all variants, those of Location and Content-Location in the same origin (RFC 9111 section 4.4), and
     /// the groups of Cache-Group-Invalidation (RFC 9875 section 3). Applied here when this returns.
     /// </summary>
-    /// <param name="uri">The target URI as it is keyed.</param>
+    /// <param name="target">What was written to.</param>
     /// <param name="responseFields">The answer's.</param>
-    /// <param name="rules">What makes a key of the other URIs; <c>null</c> for nothing.</param>
-    public async ValueTask<InvalidationReceipt> OnWriteAsync(TargetUri uri, IHeaderDictionary responseFields, QueryRules? rules = null)
+    /// <param name="begun">Where the write stood when it went out.</param>
+    /// <returns>
+    /// The place at which what the write itself brought may be stored: <see cref="Standing.Local"/> of this invalidation, if it is the only one of
+    /// the URI since the write went out; <c>null</c> when that is not known.
+    /// </returns>
+    public async ValueTask<long?> OnWriteAsync(WriteTarget target, IHeaderDictionary responseFields, Fence begun)
     {
+        var uri = target.Uri;
         var key = CacheKey.Text(uri);
         var tags = new List<string> { Tag.Key(key) };
         AddReference(responseFields.Location);
@@ -47,12 +55,19 @@ internal sealed class Invalidator
         _metrics.Invalidated("url");
         if (groups.Length > 0)
             _metrics.Invalidated("group");
-        return await _node.InvalidateAsync(new Coherence.Invalidation(MarkStrength.Hard, tags), TimeSpan.Zero, CancellationToken.None);
+        var before = _node.Applied;
+        var isFirst = begun.Check(_node) == MarkStrength.None;
+        await _node.InvalidateAsync(new Coherence.Invalidation(MarkStrength.Hard, tags), TimeSpan.Zero, CancellationToken.None);
+        var after = _node.Applied;
+        return isFirst && after == before + 1 ? after : null;
 
         void AddReference(StringValues reference)
         {
-            if (reference.Count > 0 && UnsafeMethods.SameOriginTarget(reference, uri.Scheme, uri.Host, uri.Target) is { } target)
-                tags.Add(Tag.Key(CacheKey.Text(uri with { Target = rules?.Apply(target) ?? target })));
+            if (reference.Count == 0 || UnsafeMethods.SameOriginTarget(reference, uri.Scheme, uri.Host, uri.Target) is not { } other)
+                return;
+            other = target.Rules?.Apply(other) ?? other;
+            if (other != uri.Target)
+                tags.Add(Tag.Key(CacheKey.Text(uri with { Target = other })));
         }
     }
 

@@ -1,11 +1,10 @@
 using CacheProxy.Coherence;
 using CacheProxy.Http;
 using CacheProxy.Keys;
-using Microsoft.Extensions.Primitives;
 
 namespace CacheProxy.Invalidation;
 
-/// <summary>What stored responses are called by when they are invalidated, as texts for <see cref="Coherence.Tag"/>.</summary>
+/// <summary>What stored responses are called by when they are invalidated, as texts for <see cref="Tag"/>.</summary>
 internal static class Tags
 {
     /// <summary>Most groups and surrogate keys of one response that count; RFC 9875 section 2 asks for 128 at least.</summary>
@@ -21,15 +20,14 @@ internal static class Tags
 
     /// <summary>The tags that a response to this target gives itself, besides the one of its URL; empty for most.</summary>
     /// <param name="cacheKey">Its cache key.</param>
-    /// <param name="groups">The response's Cache-Groups.</param>
-    /// <param name="surrogateKeys">Its Surrogate-Key: names divided by blanks.</param>
-    /// <param name="cacheTags">Its Cache-Tag: names divided by commas.</param>
+    /// <param name="head">Its head: Cache-Groups, Surrogate-Key (names divided by blanks), Cache-Tag (by commas).</param>
     /// <returns><c>null</c> when there are more than <see cref="MaxNames"/>: what could not be invalidated must not be stored.</returns>
-    public static string[]? Of(string cacheKey, StringValues groups, StringValues surrogateKeys, StringValues cacheTags)
+    public static string[]? Of(string cacheKey, ResponseHead head)
     {
+        var (groups, surrogateKeys, cacheTags) = (head["Cache-Groups"], head["Surrogate-Key"], head["Cache-Tag"]);
         if (groups.Count == 0 && surrogateKeys.Count == 0 && cacheTags.Count == 0)
-            return OfKey(cacheKey);
-        var texts = new HashSet<string>(OfKey(cacheKey), StringComparer.Ordinal);
+            return [];
+        var texts = new HashSet<string>(StringComparer.Ordinal);
         foreach (var name in StringList.Parse(groups) ?? [])
             texts.Add(Group(cacheKey, name));
         foreach (var line in surrogateKeys)
@@ -40,9 +38,9 @@ internal static class Tags
         return texts.Count <= MaxNames ? [.. texts] : null;
     }
 
-    /// <summary>The tag of the URI where the key says more than that: all that is stored for a URI is invalidated together.</summary>
-    public static string[] OfKey(string cacheKey) =>
-        CacheKey.UriOf(cacheKey) is var uri && uri.Length < cacheKey.Length ? [Tag.Key(uri.ToString())] : [];
+    /// <summary>The fence of a response that was read from there on; <c>null</c>: it must not be stored.</summary>
+    public static Fence? FenceOf(string cacheKey, ResponseHead head, long fill) =>
+        Of(cacheKey, head) is { } names ? new Fence(CacheKey.UriOf(cacheKey), names, fill) : null;
 
     private static ReadOnlySpan<char> OriginOf(string cacheKey) =>
         cacheKey.AsSpan(0, cacheKey.IndexOf('/', cacheKey.IndexOf("://", StringComparison.Ordinal) + 3));

@@ -38,5 +38,5 @@ internal static class CacheKey
         : string.Concat($"{uri.Scheme}://{uri.Host}", uri.Target, " ", uri.Qualifier);
 
     /// <summary>The key of the URI alone: all that is stored for a URI is invalidated together.</summary>
-    public static ReadOnlySpan<char> UriOf(ReadOnlySpan<char> key) => key.IndexOf(' ') is >= 0 and var end ? key[..end] : key;
+    public static string UriOf(string key) => key.IndexOf(' ') is >= 0 and var end ? key[..end] : key;
 }

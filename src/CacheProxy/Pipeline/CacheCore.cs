@@ -40,11 +40,12 @@ internal sealed class CacheCore : IDisposable
         Store = new ResponseStore(value.MemoryBudgetBytes, value.MaxVariants, node, Clock);
         Coalescer = new Coalescer(node, value.UncacheableMemory);
         CredentialFields = value.CredentialFields.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        Fetcher = new OriginFetcher(Store, node, Coalescer, Clock, time, CredentialFields, LoopName,
-            metrics, services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
+        Deliveries = new DeliveryBudget(value.MemoryBudgetBytes / 2, metrics, services.GetRequiredService<ILogger<DeliveryBudget>>());
+        Fetcher = new OriginFetcher(Store, node, Coalescer, Deliveries, Clock, time, CredentialFields, LoopName,
+            metrics, services.GetRequiredService<IServiceScopeFactory>(), services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
         Invalidator = new Invalidator(node, Store, metrics);
-        Passing = new Passing(Invalidator, node, metrics, LoopName, value.CacheStatusKey);
+        Passing = new Passing(Invalidator, metrics, LoopName, value.CacheStatusKey);
         ShowsKey = value.CacheStatusKey;
     }
 
@@ -54,16 +55,18 @@ internal sealed class CacheCore : IDisposable
 
     public CacheClock Clock { get; }
 
-    public TimeProvider Time => _time;
-
     /// <summary>This process in the order of invalidations.</summary>
     public CoherenceNode Node { get; }
 
     public Invalidator Invalidator { get; }
 
+    public TimeProvider Time => _time;
+
     public ResponseStore Store { get; }
 
     public Coalescer Coalescer { get; }
+
+    public DeliveryBudget Deliveries { get; }
 
     public OriginFetcher Fetcher { get; }
 
@@ -88,20 +91,23 @@ internal sealed class CacheCore : IDisposable
     {
         var length = CacheKey.Length(uri);
         Span<char> buffer = length <= CacheKey.StackLength ? stackalloc char[CacheKey.StackLength] : new char[length];
-        var resource = Store.Find(CacheKey.Write(uri, buffer));
+        var resource = Store.Find(CacheKey.Write(uri, buffer), now);
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
-        var mark = stored is null ? MarkStrength.None : stored.Fence.Check(Node);
-        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, mark, now, policy);
+        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, stored.Fence.Check(Node), now, policy);
         return (resource, stored, decision);
     }
 
     /// <summary>How a flight of that route begins, unless the store has changed since the caller found <paramref name="known"/> there.</summary>
     public Func<string, Standing, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, fill) =>
-        ReferenceEquals(Store.Find(cacheKey), known)
+        ReferenceEquals(Store.Find(cacheKey, Clock.Now), known)
             ? new Flight(key, cacheKey, fill, _flightLimits, RecordingLimitsOf(settings))
             : null;
 
     public RecordingLimits RecordingLimitsOf(RouteSettings settings) => new(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time);
 
-    public void Dispose() => Store.Dispose();
+    public void Dispose()
+    {
+        Fetcher.Dispose();
+        Store.Dispose();
+    }
 }

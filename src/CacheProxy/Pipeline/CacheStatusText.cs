@@ -52,7 +52,6 @@ internal static class CacheStatusText
         StoreReason.Incomplete => "close-delimited",
         StoreReason.Cut => "cut",
         StoreReason.Overtaken => "overtaken",
-        StoreReason.TooManyGroups => "too-many-groups",
         _ => "not-stored",
     };
 }

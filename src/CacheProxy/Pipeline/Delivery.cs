@@ -23,7 +23,7 @@ internal static class Delivery
 
     /// <summary>Answers from a stored response.</summary>
     public static Task FromStoreAsync(
-        HttpContext context, bool isHead, StoredResponse stored, Selection selection, TimeSpan age, string cacheStatus)
+        HttpContext context, bool isHead, StoredResponse stored, Selection selection, TimeSpan age, string cacheStatus, DeliveryBudget budget)
     {
         var response = context.Response;
         WriteHead(response, stored.Head, selection, stored.Body.Length, cacheStatus);
@@ -32,15 +32,16 @@ internal static class Delivery
             return ByteRangeParts.WriteAsync(response, parts, stored.Body);
         if (isHead || selection.Length == 0)
             return Task.CompletedTask;
+        if (!stored.Body.IsOnePiece || stored.Trailers is not null)
+            return WritePiecesAsync(context, stored, selection, budget);
         var written = stored.Body.WriteToAsync(response.BodyWriter, selection.Offset, selection.Length, context.RequestAborted);
-        if (stored.Trailers is null)
-            return written.IsCompletedSuccessfully ? Task.CompletedTask : written.AsTask();
-        return WithTrailersAsync(response, written, stored.Trailers);
+        return written.IsCompletedSuccessfully ? Task.CompletedTask : written.AsTask();
     }
 
     /// <summary>Answers from a recording, as fast as it arrives and the client reads.</summary>
     public static async Task FromRecordingAsync(
-        HttpContext context, RequestHead request, RecordingReader reader, Recording recording, FlightAnswer answer, TimeSpan since, string cacheStatus)
+        HttpContext context, RequestHead request, RecordingReader reader, Recording recording, FlightAnswer answer, TimeSpan since, string cacheStatus,
+        DeliveryBudget budget)
     {
         var response = context.Response;
         var head = answer.Head!;
@@ -54,6 +55,7 @@ internal static class Delivery
             return;
         var skip = selection.Offset;
         var left = selection.Length;
+        using var writer = PieceWriter.Of(context, budget, recording, answer.ContentLength);
         // A body of known length is over with its last byte; waiting for the recording's end as well would cost another wake-up.
         while (left > 0)
         {
@@ -70,8 +72,7 @@ internal static class Delivery
             if (piece.Length > left)
                 piece = piece[..(int)left];
             left -= piece.Length;
-            var flushed = await response.BodyWriter.WriteAsync(piece, context.RequestAborted);
-            if (flushed.IsCompleted)
+            if (!await writer.WriteAsync(piece))
                 return;
         }
         if (left == 0)
@@ -138,13 +139,14 @@ internal static class Delivery
         return seconds < Seconds.Length ? Seconds[seconds] : seconds.ToString(CultureInfo.InvariantCulture);
     }
 
-    private static async Task WithTrailersAsync(
-        HttpResponse response,
-        ValueTask<System.IO.Pipelines.FlushResult> written,
-        IReadOnlyList<KeyValuePair<string, StringValues>> trailers)
+    private static async Task WritePiecesAsync(HttpContext context, StoredResponse stored, Selection selection, DeliveryBudget budget)
     {
-        await written;
-        AppendTrailers(response, trailers);
+        using var writer = PieceWriter.Of(context, budget, stored.Body);
+        foreach (var piece in stored.Body.Pieces(selection.Offset, selection.Length))
+            if (!await writer.WriteAsync(piece))
+                return;
+        if (stored.Trailers is { } trailers)
+            AppendTrailers(context.Response, trailers);
     }
 
     private static void AppendTrailers(HttpResponse response, IReadOnlyList<KeyValuePair<string, StringValues>> trailers)

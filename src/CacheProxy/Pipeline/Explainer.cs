@@ -61,9 +61,9 @@ internal sealed class Explainer
         return explanation with
         {
             Verdict = isPassed ? "pass" : VerdictOf(decision.Verb),
-            Because = BecauseOf(decision.Reason, resource),
+            Because = BecauseOf(decision.Reason, resource, stored),
             KeptUntil = resource?.Expires,
-            Variants = resource is null ? [] : [.. resource.Variants.Select(variant => Describe(variant, stored, fields, now))],
+            Variants = resource is null ? [] : [.. resource.Variants.ToArray().Select(variant => Describe(variant, stored, fields, now))],
             LastRefusal = _core.Refusals.Find(key),
         };
     }
@@ -77,15 +77,16 @@ internal sealed class Explainer
         _ => "fetch",
     };
 
-    private static string BecauseOf(ReuseReason reason, CachedResource? resource) => reason switch
+    private static string BecauseOf(ReuseReason reason, CachedResource? resource, StoredResponse? stored) => reason switch
     {
         ReuseReason.Fresh => "A fresh response is stored.",
         ReuseReason.StaleWhileRevalidate => "A stale response is stored that its stale-while-revalidate still allows; it is refreshed behind the answer.",
         ReuseReason.MaxStale => "A stale response is stored, and the request's max-stale takes it.",
         ReuseReason.Stale => "The stored response is stale, or older than the route's MaxAge.",
         ReuseReason.NoCache => "The stored response says no-cache: the origin is asked each time.",
+        ReuseReason.Invalidated => "An invalidation asks for validation before the stored response is used again.",
+        ReuseReason.Miss when stored is not null => "The stored response is hidden by an invalidation, or was given to a request with Authorization alone.",
         ReuseReason.Request => "The request's directives, or its credentials where the lifetime is the proxy's own, keep the stored response from it.",
-        ReuseReason.Invalidated => "The stored response was invalidated; the origin is asked whether it still holds.",
         _ when resource is null => "Nothing is stored under this key.",
         _ => "No stored variant is for this request.",
     };

@@ -2,6 +2,7 @@ using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Fetching;
 using CacheProxy.Http;
+using CacheProxy.Invalidation;
 using CacheProxy.Keys;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
@@ -111,7 +112,9 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             {
                 if (leads)
                     core.Fetcher.Start(context, next, flight, order);
-                var answer = await flight.AnswerAsync(reader, context.RequestAborted);
+                if (leads)
+                    await reader.HeadAsync(context.RequestAborted);
+                var answer = flight.Answer ?? await flight.AnswerAsync(context.RequestAborted);
                 var overtaken = !leads && flight.IsOvertaken(core.Node); // by what it turned out to be tagged with
                 if (overtaken || (!leads && !MayShare(answer, head, settings.Policy)))
                 {
@@ -152,7 +155,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                     answer.Decision.Store ? answer.TimeToLive - since : null);
                 try
                 {
-                    await Delivery.FromRecordingAsync(context, head, reader, flight.Recording, answer, since, CacheStatusText.Of(miss, answer.Head!.StatusCode, ShownKey(uri)));
+                    await Delivery.FromRecordingAsync(
+                        context, head, reader, flight.Recording, answer, since, CacheStatusText.Of(miss, answer.Head!.StatusCode, ShownKey(uri)), core.Deliveries);
                 }
                 finally
                 {
@@ -184,7 +188,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var selection = Delivery.SelectionOf(head, stored);
         var isHead = HttpMethods.IsHead(head.Method);
         core.Metrics.Record(outcome, isHead ? 0 : selection.Length);
-        return Delivery.FromStoreAsync(context, isHead, stored, selection, age, CacheStatusText.Of(outcome, forwardStatus, ShownKey(uri)));
+        return Delivery.FromStoreAsync(context, isHead, stored, selection, age, CacheStatusText.Of(outcome, forwardStatus, ShownKey(uri)), core.Deliveries);
     }
 
     private string? ShownKey(in TargetUri uri) => core.ShowsKey ? CacheKey.Text(uri) : null;
@@ -227,7 +231,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
     private Task PassAsync(HttpContext context, in TargetUri uri, ForwardReason reason, IPassListener? listener = null) =>
-        core.Passing.RunAsync(context, next, new InvalidationTarget(uri), reason, listener);
+        core.Passing.RunAsync(context, next, new WriteTarget(uri), reason, listener);
 
     /// <summary>Neither GET nor HEAD.</summary>
     private Task OtherMethodAsync(HttpContext context, TargetUri uri, RouteSettings settings)
@@ -244,7 +248,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var keyed = settings.QueryRules is { } rules ? uri with { Target = rules.Apply(uri.Target) } : uri;
         var post = settings.Enabled && method == HttpMethods.Post ? new PassedPost(core, settings, keyed) : null;
         post?.Listen(context);
-        return core.Passing.RunAsync(context, next, new InvalidationTarget(keyed, settings.QueryRules), ForwardReason.Method, post);
+        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules), ForwardReason.Method, post);
     }
 
     /// <summary>A QUERY (RFC 10008): safe as GET is, and its content part of the key.</summary>

@@ -8,9 +8,9 @@ internal interface IPassListener
 {
     /// <summary>The answer's head is complete and about to go on.</summary>
     /// <param name="context">The client's.</param>
-    /// <param name="fill">Where this node stands in the order of invalidations behind the request's own; <c>null</c> when that is not known.</param>
+    /// <param name="mark">The place in the order of invalidations that the request itself took; <c>null</c> when it took none or another came before it.</param>
     /// <returns>What became of it; <c>null</c> when the question did not come up.</returns>
-    StoreDecision? OnHead(HttpContext context, long? fill);
+    StoreDecision? OnHead(HttpContext context, long? mark);
 
     /// <summary>The answer has gone on.</summary>
     /// <param name="context">The client's.</param>

@@ -1,4 +1,4 @@
-using CacheProxy.Coherence;
+using CacheProxy.Fetching;
 using CacheProxy.Http;
 using CacheProxy.Invalidation;
 using CacheProxy.Keys;
@@ -16,7 +16,7 @@ internal sealed class PassedHead(CacheCore core, RouteSettings settings, TargetU
 {
     private readonly DateTimeOffset _requestTime = core.Clock.Now;
 
-    public StoreDecision? OnHead(HttpContext context, long? fill)
+    public StoreDecision? OnHead(HttpContext context, long? mark)
     {
         var request = new RequestHead(HttpMethods.Get, context.Request.Headers, core.CredentialFields);
         // What is answered to one client's conditions or credentials says nothing of what others get.
@@ -43,7 +43,7 @@ internal sealed class PassedHead(CacheCore core, RouteSettings settings, TargetU
             core.Store.Remove(key, stored);
             return decision;
         }
-        if (Vary.Fields(updated.Vary) is { } varyFields && Tags.Of(key, updated["Cache-Groups"], updated["Surrogate-Key"], updated["Cache-Tag"]) is { } names)
+        if (Vary.Fields(updated.Vary) is { } varyFields && Tags.FenceOf(key, updated, stored.Fence.Fill) is { } fence)
             core.Store.Store(key, new StoredResponse
             {
                 Head = updated,
@@ -55,7 +55,7 @@ internal sealed class PassedHead(CacheCore core, RouteSettings settings, TargetU
                 RequestWasAuthorized = stored.RequestWasAuthorized,
                 VaryFields = varyFields,
                 VaryValues = Vary.Values(varyFields, context.Request.Headers),
-                Fence = new Fence(key, names, stored.Fence.Fill), // what invalidates the bytes came after they did
+                Fence = fence, // what invalidates the bytes came after they did
             }, decision.Retention);
         return decision;
     }

@@ -1,4 +1,3 @@
-using CacheProxy.Coherence;
 using CacheProxy.Fetching;
 using CacheProxy.Http;
 using CacheProxy.Invalidation;
@@ -13,7 +12,7 @@ namespace CacheProxy.Pipeline;
 /// Keeps the answer to a POST for later GETs where the origin says that it is what they would get: a 200 with a lifetime of its own and a
 /// Content-Location that is the target URI (RFC 9110 section 9.3.3).
 /// </summary>
-/// <remarks>It takes its place in the order of invalidations behind its own; any other since the request went out keeps it out.</remarks>
+/// <remarks>It is stored under the mark that its own success sets; another invalidation since the request went out keeps it out.</remarks>
 internal sealed class PassedPost(CacheCore core, RouteSettings settings, TargetUri uri) : IPassListener
 {
     private readonly DateTimeOffset _requestTime = core.Clock.Now;
@@ -21,15 +20,15 @@ internal sealed class PassedPost(CacheCore core, RouteSettings settings, TargetU
     private ResponseHead? _head;
     private StoreDecision _decision;
     private DateTimeOffset _responseTime;
-    private long _fill;
+    private long _mark;
 
     /// <summary>Lets everything that is written to the client be seen as well.</summary>
     public void Listen(HttpContext context) => context.Response.Body = new Tee(context.Response.Body, this);
 
-    public StoreDecision? OnHead(HttpContext context, long? fill)
+    public StoreDecision? OnHead(HttpContext context, long? mark)
     {
         var fields = context.Response.Headers;
-        if (context.Response.StatusCode != StatusCodes.Status200OK || fill is null || fields.ContentLocation.Count == 0
+        if (context.Response.StatusCode != StatusCodes.Status200OK || mark is null || fields.ContentLocation.Count == 0
             || UnsafeMethods.SameOriginTarget(fields.ContentLocation, uri.Scheme, uri.Host, uri.Target) != uri.Target
             || (!settings.StoreCloseDelimited && context.Features.Get<CloseDelimited>() is not null))
             return null;
@@ -42,7 +41,7 @@ internal sealed class PassedPost(CacheCore core, RouteSettings settings, TargetU
         if (!decision.Store || decision.Reason != StoreReason.ExplicitLifetime || head.ContentLength > settings.MaxBodyBytes)
             return null;
 
-        (_head, _decision, _fill) = (head, decision, fill.Value);
+        (_head, _decision, _mark) = (head, decision, mark.Value);
         _recording = new Recording(core.RecordingLimitsOf(settings));
         _recording.Expect(head.ContentLength);
         return decision;
@@ -53,11 +52,10 @@ internal sealed class PassedPost(CacheCore core, RouteSettings settings, TargetU
         if (_recording is not { } recording || _head is not { } head)
             return;
         recording.End(failed: !isWhole, trailers: null);
-        var key = CacheKey.Text(uri);
         if (recording.ToBody() is not { } body || (head.ContentLength ?? body.Length) != body.Length || Vary.Fields(head.Vary) is not { } varyFields
-            || Tags.Of(key, head["Cache-Groups"], head["Surrogate-Key"], head["Cache-Tag"]) is not { } names)
+            || Tags.FenceOf(CacheKey.Text(uri), head, _mark) is not { } fence)
             return;
-        core.Store.Store(key, new StoredResponse
+        core.Store.Store(CacheKey.Text(uri), new StoredResponse
         {
             Head = Validation.StoredHead(head, settings.Policy.StoreSetCookie),
             Body = body,
@@ -67,7 +65,7 @@ internal sealed class PassedPost(CacheCore core, RouteSettings settings, TargetU
             RequestWasAuthorized = new RequestHead(HttpMethods.Post, context.Request.Headers, core.CredentialFields).HasAuthorization,
             VaryFields = varyFields,
             VaryValues = Vary.Values(varyFields, context.Request.Headers),
-            Fence = new Fence(key, names, _fill),
+            Fence = fence,
         }, _decision.Retention - (core.Clock.Now - _responseTime));
     }
 

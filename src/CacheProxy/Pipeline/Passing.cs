@@ -15,14 +15,14 @@ namespace CacheProxy.Pipeline;
 /// Passes a request on its own context to the rest of YARP's pipeline, bodies streaming both ways, once. A successful unsafe method
 /// invalidates what it may have changed before the first byte of its answer goes on (RFC 9111 section 4.4).
 /// </summary>
-internal sealed class Passing(Invalidator invalidator, CoherenceNode node, CacheMetrics metrics, string loopName, bool showsKey)
+internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, string loopName, bool showsKey)
 {
     /// <param name="context">The client's.</param>
     /// <param name="next">The rest of YARP's pipeline.</param>
     /// <param name="target">What an unsafe method invalidates.</param>
     /// <param name="reason">Why the request goes forward.</param>
     /// <param name="listener">Learns from the answer; <c>null</c> for nobody.</param>
-    public async Task RunAsync(HttpContext context, RequestDelegate next, InvalidationTarget target, ForwardReason reason, IPassListener? listener = null)
+    public async Task RunAsync(HttpContext context, RequestDelegate next, WriteTarget target, ForwardReason reason, IPassListener? listener = null)
     {
         var method = context.Request.Method;
         ForwardedFields.Clean(context.Request.Headers, HttpMethods.IsGet(method) || HttpMethods.IsHead(method));
@@ -37,7 +37,7 @@ internal sealed class Passing(Invalidator invalidator, CoherenceNode node, Cache
             context.Request.ContentLength = 0; // what says nothing of a body is sent again when a pooled connection dies under it
         if (!IsWebSocket(context.Request.Headers.Upgrade))
             context.Features.Set<IHttpUpgradeFeature>(null); // nothing but websocket is upgraded: never h2c, and nobody who did not ask
-        var pass = new Pass(invalidator, node, target, showsKey, UnsafeMethods.IsUnsafe(method), context, new Outcome(CacheResult.Pass, reason), listener);
+        var pass = new Pass(invalidator, target, showsKey, UnsafeMethods.IsUnsafe(method), context, new Outcome(CacheResult.Pass, reason), listener);
         context.Response.OnStarting(static state => ((Pass)state).OnStartingAsync(), pass);
         try
         {
@@ -56,9 +56,9 @@ internal sealed class Passing(Invalidator invalidator, CoherenceNode node, Cache
         string.Equals(upgrade.ToString(), "websocket", StringComparison.OrdinalIgnoreCase);
 
     private sealed class Pass(
-        Invalidator invalidator, CoherenceNode node, InvalidationTarget target, bool showsKey, bool isUnsafe, HttpContext context, Outcome outcome, IPassListener? listener)
+        Invalidator invalidator, WriteTarget target, bool showsKey, bool isUnsafe, HttpContext context, Outcome outcome, IPassListener? listener)
     {
-        private readonly long _since = node.Applied;
+        private readonly Fence _begun = isUnsafe ? invalidator.Begin(target.Uri) : default;
         private bool _done;
 
         public Outcome Outcome { get; private set; } = outcome;
@@ -66,8 +66,8 @@ internal sealed class Passing(Invalidator invalidator, CoherenceNode node, Cache
         public async Task OnStartingAsync()
         {
             var response = context.Response;
-            var fill = isUnsafe && UnsafeMethods.Invalidates(response.StatusCode) ? await InvalidateAsync(response.Headers) : null;
-            if (listener?.OnHead(context, fill) is { } decision)
+            var mark = isUnsafe && UnsafeMethods.Invalidates(response.StatusCode) ? await InvalidateAsync(response.Headers) : null;
+            if (listener?.OnHead(context, mark) is { } decision)
                 Outcome = Outcome with { Stored = decision.Store, StoreReason = decision.Reason, TimeToLive = decision.Store ? decision.FreshnessLifetime : null };
             response.Headers.Remove(TargetedCacheControl.OwnField);
             response.Headers.Append("Cache-Status", CacheStatusText.Of(Outcome, response.StatusCode, showsKey ? CacheKey.Text(target.Uri) : null));
@@ -81,29 +81,13 @@ internal sealed class Passing(Invalidator invalidator, CoherenceNode node, Cache
             listener?.OnEnd(context, isWhole: failure is null && context.Response.HasStarted);
         }
 
-        /// <returns>Where the node stands behind this write; <c>null</c> when another invalidation may have come since the request went out.</returns>
+        /// <returns>The place of this write's own invalidation, if it is the only one of the URI since the request went out.</returns>
         private async ValueTask<long?> InvalidateAsync(IHeaderDictionary responseFields)
         {
             if (_done)
                 return null;
             _done = true;
-            var before = node.Applied;
-            var isOvertaken = listener is null || IsOvertaken(responseFields);
-            await invalidator.OnWriteAsync(target.Uri, responseFields, target.Rules);
-            var after = node.Applied;
-            return isOvertaken || after != before + 1 ? null : after;
-        }
-
-        /// <summary>Whether what this answer would be stored as has been invalidated since the request went out.</summary>
-        private bool IsOvertaken(IHeaderDictionary responseFields)
-        {
-            var key = CacheKey.Text(target.Uri);
-            return Tags.Of(key, responseFields["Cache-Groups"], responseFields["Surrogate-Key"], responseFields["Cache-Tag"]) is not { } names
-                || new Fence(key, names, _since).Check(node) != MarkStrength.None;
+            return await invalidator.OnWriteAsync(target, responseFields, _begun);
         }
     }
 }
-
-/// <param name="Uri">The target URI as it is keyed.</param>
-/// <param name="Rules">What makes a key of the other URIs that an answer names; <c>null</c> for nothing.</param>
-internal readonly record struct InvalidationTarget(TargetUri Uri, QueryRules? Rules = null);

@@ -141,14 +141,14 @@ internal enum StoreReason
     /// <summary>Only the end of its connection ends it.</summary>
     Incomplete,
 
+    /// <summary>In more groups than are remembered: an invalidation might not find it.</summary>
+    TooManyGroups,
+
     /// <summary>It broke off.</summary>
     Cut,
 
     /// <summary>An invalidation or a later response came before it was whole, or it is larger than the store.</summary>
     Overtaken,
-
-    /// <summary>In more groups than are remembered: an invalidation might not find it.</summary>
-    TooManyGroups,
 }
 
 /// <param name="Store">May be stored, and handed to those who wait (each is checked for itself as well).</param>

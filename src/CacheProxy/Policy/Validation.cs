@@ -68,10 +68,11 @@ internal static class Validation
     /// <summary>The head as it is stored; the very one when nothing is to be left out.</summary>
     public static ResponseHead StoredHead(ResponseHead received, bool keepCookies = false)
     {
-        var fields = StoredFields(received, keepCookies);
-        return fields.AsSpan().SequenceEqual(received.Fields)
-            ? received
-            : new ResponseHead(received.StatusCode, received.ReasonPhrase, fields, received.ReceivedAt);
+        var connection = received[HeaderNames.Connection];
+        var isWhole = received[HeaderNames.Date].Count > 0;
+        foreach (var field in received.Fields)
+            isWhole &= IsStored(received, connection, field.Key, keepCookies);
+        return isWhole ? received : new ResponseHead(received.StatusCode, received.ReasonPhrase, StoredFields(received, keepCookies), received.ReceivedAt);
     }
 
     /// <summary>
@@ -84,19 +85,18 @@ internal static class Validation
     public static KeyValuePair<string, StringValues>[] StoredFields(ResponseHead received, bool keepCookies = false)
     {
         var connection = received[HeaderNames.Connection];
-        ref readonly var directives = ref received.CacheControl;
         var fields = new List<KeyValuePair<string, StringValues>>(received.Fields.Length + 1);
         foreach (var field in received.Fields)
-        {
-            if (!field.Key.Equals(HeaderNames.Age, StringComparison.OrdinalIgnoreCase) && (keepCookies || !Cookies.Contains(field.Key))
-                && !HopByHop.Contains(connection, field.Key)
-                && !Names(directives.PrivateFields, field.Key) && !Names(directives.NoCacheFields, field.Key))
+            if (IsStored(received, connection, field.Key, keepCookies))
                 fields.Add(field);
-        }
         if (received[HeaderNames.Date].Count == 0)
             fields.Add(new(HeaderNames.Date, HttpDate.Format(received.ReceivedAt)));
         return [.. fields];
     }
+
+    private static bool IsStored(ResponseHead received, StringValues connection, string name, bool keepCookies) =>
+        !name.Equals(HeaderNames.Age, StringComparison.OrdinalIgnoreCase) && (keepCookies || !Cookies.Contains(name)) && !HopByHop.Contains(connection, name)
+        && !Names(received.CacheControl.PrivateFields, name) && !Names(received.CacheControl.NoCacheFields, name);
 
     /// <summary>
     /// Whether the 200 to a HEAD speaks of this stored response (section 4.3.5): every validator and the length that it has are the stored

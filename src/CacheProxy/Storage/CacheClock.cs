@@ -30,5 +30,9 @@ internal sealed class CacheClock(TimeProvider time) : ISystemClock
         }
     }
 
+    /// <summary>A timer that rests until its due time is set.</summary>
+    public ITimer CreateTimer(Action callback) =>
+        time.CreateTimer(static state => ((Action)state!)(), callback, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+
     DateTimeOffset ISystemClock.UtcNow => Now;
 }

@@ -1,21 +1,39 @@
 namespace CacheProxy.Storage;
 
 /// <summary>All variants stored under one key: the value that the memory cache holds. Immutable but for what eviction notes on it.</summary>
-internal sealed class CachedResource(string key, StoredResponse[] variants, DateTimeOffset expires)
+internal sealed class CachedResource
 {
     // Estimated: a MemoryCache entry, its expiration callback, this object and the dictionary's node.
     private const int Overhead = 560;
 
-    public string Key => key;
+    // Nearly every key has one variant, and needs no array for it.
+    private readonly StoredResponse _newest;
+    private readonly StoredResponse[]? _all;
+
+    /// <param name="key">The cache key.</param>
+    /// <param name="variants">One at least, the newest first.</param>
+    /// <param name="expires">When the last of them is of no more use.</param>
+    public CachedResource(string key, ReadOnlySpan<StoredResponse> variants, DateTimeOffset expires)
+    {
+        _newest = variants[0];
+        _all = variants.Length > 1 ? variants.ToArray() : null;
+        Key = key;
+        Expires = expires;
+        Size = Overhead + 2L * key.Length;
+        foreach (var variant in variants)
+            Size += variant.Size;
+    }
+
+    public string Key { get; }
 
     /// <summary>Newest first.</summary>
-    public StoredResponse[] Variants => variants;
+    public ReadOnlySpan<StoredResponse> Variants => _all is null ? new ReadOnlySpan<StoredResponse>(in _newest) : _all;
 
-    /// <summary>When the last of the variants is of no more use.</summary>
-    public DateTimeOffset Expires => expires;
+    /// <summary>When the last of the variants is of no more use: from then on it is not found.</summary>
+    public DateTimeOffset Expires { get; }
 
     /// <summary>Bytes this takes in memory, estimated.</summary>
-    public long Size { get; } = SizeOf(key, variants);
+    public long Size { get; }
 
     /// <summary>Set by each hit, taken back by the eviction hand.</summary>
     public bool Visited { get; set; }
@@ -27,11 +45,17 @@ internal sealed class CachedResource(string key, StoredResponse[] variants, Date
 
     public bool IsLinked { get; set; }
 
-    private static long SizeOf(string key, StoredResponse[] variants)
+    /// <summary>It counts in the store's budget from now on.</summary>
+    public void OnStored()
     {
-        long size = Overhead + 2L * key.Length;
-        foreach (var variant in variants)
-            size += variant.Size;
-        return size;
+        foreach (var variant in Variants)
+            variant.Body.OnStored();
+    }
+
+    /// <summary>It no longer does.</summary>
+    public void OnRemoved()
+    {
+        foreach (var variant in Variants)
+            variant.Body.OnRemoved();
     }
 }

@@ -11,6 +11,7 @@ internal sealed class Eviction(long budgetBytes)
     private CachedResource? _newest;
     private CachedResource? _oldest;
     private CachedResource? _hand;
+    private CachedResource? _sweep;
     private long _size;
     private long _count;
     private long _evicted;
@@ -51,6 +52,30 @@ internal sealed class Eviction(long budgetBytes)
                 Unlink_NeedsLock(resource);
     }
 
+    /// <summary>
+    /// Takes out what has expired, some entries at a time: from the newest to the oldest, over several calls.
+    /// </summary>
+    /// <param name="now">The time.</param>
+    /// <param name="expired">What was taken out is added here.</param>
+    /// <returns>Whether there is more to look at.</returns>
+    public bool Sweep(DateTimeOffset now, List<CachedResource> expired)
+    {
+        const int steps = 256; // so many at most while others wait for the lock
+        lock (_lock)
+        {
+            _sweep ??= _newest;
+            for (var step = 0; step < steps && _sweep is { } resource; step++)
+            {
+                _sweep = resource.Older;
+                if (resource.Expires > now)
+                    continue;
+                Unlink_NeedsLock(resource);
+                expired.Add(resource);
+            }
+            return _sweep is not null;
+        }
+    }
+
     private CachedResource? NextVictim_NeedsLock(CachedResource newcomer)
     {
         var candidate = _hand ?? _oldest;
@@ -76,6 +101,7 @@ internal sealed class Eviction(long budgetBytes)
         _newest = resource;
         _oldest ??= resource;
         resource.IsLinked = true;
+        resource.OnStored();
         _size += resource.Size;
         _count++;
     }
@@ -84,6 +110,8 @@ internal sealed class Eviction(long budgetBytes)
     {
         if (_hand == resource)
             _hand = resource.Newer;
+        if (_sweep == resource)
+            _sweep = resource.Older;
         if (resource.Newer is null)
             _newest = resource.Older;
         else
@@ -94,6 +122,7 @@ internal sealed class Eviction(long budgetBytes)
             resource.Older.Newer = resource.Newer;
         resource.Newer = resource.Older = null;
         resource.IsLinked = false;
+        resource.OnRemoved();
         _size -= resource.Size;
         _count--;
     }

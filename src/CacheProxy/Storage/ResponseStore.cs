@@ -11,10 +11,16 @@ namespace CacheProxy.Storage;
 /// <remarks>
 /// Finding takes no lock. What changes a key (store, remove, evict) does so under the lock of the key's stripe, and never holds two.
 /// Invalidations need none: who takes a stored response from here asks its fence before using it.
+/// <para>
+/// What has expired is not found any more, but stays counted until it is taken out: by what is stored in its place, or by the sweep. The
+/// memory cache is told to wait for that, so that nothing leaves it uncounted; a callback on each entry, which would tell as much, costs
+/// three objects an entry, and a task when it goes.
+/// </para>
 /// </remarks>
 internal sealed class ResponseStore : IDisposable
 {
     private const int Stripes = 256;
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(1);
 
     private readonly MemoryCache _cache;
     private readonly Eviction _eviction;
@@ -24,7 +30,7 @@ internal sealed class ResponseStore : IDisposable
     private readonly int _maxVariants;
     private readonly long _maxVariantsBytes;
     private readonly Lock[] _stripes = new Lock[Stripes];
-    private readonly PostEvictionDelegate _expired;
+    private readonly ITimer _sweepTimer;
 
     public ResponseStore(long budgetBytes, int maxVariants, CoherenceNode node, CacheClock clock)
     {
@@ -37,11 +43,8 @@ internal sealed class ResponseStore : IDisposable
         _maxVariantsBytes = budgetBytes / 2; // a URL's variants go together when evicted, so one URL must leave room for others
         for (var i = 0; i < Stripes; i++)
             _stripes[i] = new Lock();
-        _expired = (_, value, reason, _) =>
-        {
-            if (reason == EvictionReason.Expired)
-                _eviction.Remove((CachedResource)value!);
-        };
+        _sweepTimer = clock.CreateTimer(Sweep);
+        _sweepTimer.Change(SweepInterval, Timeout.InfiniteTimeSpan);
     }
 
     public long SizeBytes => _eviction.SizeBytes;
@@ -53,12 +56,14 @@ internal sealed class ResponseStore : IDisposable
     /// <summary>All that is stored at some moment while one goes through it, in no order.</summary>
     public IEnumerable<CachedResource> All => _cache.Keys.Select(key => _cache.Get(key) as CachedResource).OfType<CachedResource>();
 
-    /// <summary>Everything stored under the key; <c>null</c> when nothing is.</summary>
-    public CachedResource? Find(ReadOnlySpan<char> key)
+    /// <summary>Everything stored under the key; <c>null</c> when nothing is, or when it has expired.</summary>
+    public CachedResource? Find(ReadOnlySpan<char> key, DateTimeOffset now)
     {
         if (!_cache.TryGetValue(key, out object? value))
             return null;
         var resource = (CachedResource)value!;
+        if (resource.Expires <= now)
+            return null;
         if (!resource.Visited) // reading first keeps a hot entry's cache line shared between cores
             resource.Visited = true;
         return resource;
@@ -89,19 +94,19 @@ internal sealed class ResponseStore : IDisposable
         {
             if (response.Fence.Check(_node) != MarkStrength.None)
                 return false;
+            var now = _clock.Now;
             var replaced = _cache.Get(key) as CachedResource;
-            if (replaced is not null && HasLater(replaced, response))
+            var present = replaced?.Expires > now ? replaced : null;
+            if (present is not null && HasLater(present, response))
                 return false;
-            var expires = Later(_clock.Now + retention, replaced?.Expires);
-            var resource = new CachedResource(key, Merge(response, replaced), expires);
+            var expires = Later(now + retention, present?.Expires);
+            var resource = present is null ? new CachedResource(key, [response], expires) : new CachedResource(key, Merge(response, present), expires);
             if (resource.Size > _budgetBytes)
                 return false;
-            // Counted before it can be found: an entry that is over at once is taken out of the count by another thread.
             victims = _eviction.Add(resource, replaced);
             using var entry = _cache.CreateEntry(key);
             entry.Value = resource;
-            entry.AbsoluteExpiration = expires;
-            entry.RegisterPostEvictionCallback(_expired);
+            entry.AbsoluteExpiration = expires + (2 * SweepInterval);
         }
         if (victims is not null)
             foreach (var victim in victims)
@@ -121,21 +126,23 @@ internal sealed class ResponseStore : IDisposable
     public void Remove(string key, StoredResponse response)
     {
         lock (StripeOf(key))
-            if (_cache.Get(key) is CachedResource resource && Array.IndexOf(resource.Variants, response) >= 0)
+            if (_cache.Get(key) is CachedResource resource && resource.Variants.Contains(response))
                 Drop_NeedsLock(resource);
     }
 
-    public void Dispose() => _cache.Dispose();
+    public void Dispose()
+    {
+        _sweepTimer.Dispose();
+        _cache.Dispose();
+    }
 
     private Lock StripeOf(string key) => _stripes[string.GetHashCode(key) & (Stripes - 1)];
 
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset? other) => other > one ? other.Value : one;
 
     /// <summary>The newest first; as many of the older ones as the number allows and half of the budget, since a key is evicted as a whole.</summary>
-    private StoredResponse[] Merge(StoredResponse response, CachedResource? replaced)
+    private StoredResponse[] Merge(StoredResponse response, CachedResource replaced)
     {
-        if (replaced is null)
-            return [response];
         var merged = new List<StoredResponse>(replaced.Variants.Length + 1) { response };
         var size = response.Size;
         foreach (var variant in replaced.Variants)
@@ -162,6 +169,21 @@ internal sealed class ResponseStore : IDisposable
     private static bool SameVariant(StoredResponse one, StoredResponse other) =>
         one.VaryFields.AsSpan().SequenceEqual(other.VaryFields, StringComparer.OrdinalIgnoreCase)
         && one.VaryValues.AsSpan().SequenceEqual(other.VaryValues);
+
+    private void Sweep()
+    {
+        var expired = new List<CachedResource>();
+        bool more;
+        do
+        {
+            more = _eviction.Sweep(_clock.Now, expired);
+            foreach (var resource in expired)
+                RemoveIf(resource);
+            expired.Clear();
+        }
+        while (more);
+        _sweepTimer.Change(SweepInterval, Timeout.InfiniteTimeSpan);
+    }
 
     private void RemoveIf(CachedResource victim)
     {

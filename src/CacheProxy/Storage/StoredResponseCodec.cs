@@ -69,10 +69,10 @@ internal static class StoredResponseCodec
     /// <param name="resident">How long the remote store has had it, by its own clock.</param>
     /// <param name="now">The time here.</param>
     /// <param name="standing">Where this node stood before it was found; what it is tagged with is in its fields.</param>
-    /// <param name="names">Gives the texts of its tags.</param>
+    /// <param name="fenceOf">Makes its fence; <c>null</c>: it must not be stored.</param>
     /// <returns>The response and how much longer it is worth keeping; <c>null</c> for anything else.</returns>
     public static (StoredResponse Response, TimeSpan Retention)? Decode(
-        string key, ReadOnlySpan<byte> bytes, TimeSpan resident, DateTimeOffset now, Standing standing, Func<string, ResponseHead, string[]?> names)
+        string key, ReadOnlySpan<byte> bytes, TimeSpan resident, DateTimeOffset now, Standing standing, Func<string, ResponseHead, long, Fence?> fenceOf)
     {
         var reader = new Reader(bytes);
         if (reader.UInt32() != Magic)
@@ -94,7 +94,7 @@ internal static class StoredResponseCodec
         if (reader.IsBroken || !reader.IsAtEnd || body is null || (fields.Length > 0 && HasControls(fields)) || (trailers is not null && HasControls(trailers)))
             return null;
         var head = new ResponseHead(status, reason, fields, now - resident);
-        if (names(key, head) is not { } texts)
+        if (fenceOf(key, head, standing.Local) is not { } fence)
             return null;
         var response = new StoredResponse
         {
@@ -107,7 +107,7 @@ internal static class StoredResponseCodec
             RequestWasAuthorized = flags == 1,
             VaryFields = varyFields,
             VaryValues = varyValues,
-            Fence = new Fence(key, texts, standing.Local),
+            Fence = fence,
         };
         return (response, retention - resident);
     }

@@ -68,7 +68,7 @@ public class HitBenchmarks : IDisposable
     public object? Find()
     {
         Span<char> buffer = stackalloc char[CacheKey.StackLength];
-        return _store.Find(CacheKey.Write(_uri, buffer));
+        return _store.Find(CacheKey.Write(_uri, buffer), _clock.Now);
     }
 
     [Benchmark]

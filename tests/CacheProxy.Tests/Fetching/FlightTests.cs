@@ -124,7 +124,7 @@ public sealed class FlightTests
         var first = Recorded(store: true, 1);
         flight.Publish(first);
         flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
-        (await flight.Answer).ShouldBe(first);
+        (await flight.AnswerAsync(default)).ShouldBe(first);
     }
 
     [Fact]

@@ -125,11 +125,13 @@ public sealed class FillFenceTests
     /// <summary>Order, store and flights, for many worlds.</summary>
     private sealed class Cache : IDisposable
     {
+        private readonly CacheClock _clock;
         private int _worlds;
 
         public Cache()
         {
-            Store = new ResponseStore(1 << 20, 64, Node, new CacheClock(Time));
+            _clock = new CacheClock(Time);
+            Store = new ResponseStore(1 << 20, 64, Node, _clock);
             Coalescer = new Coalescer(Node, TimeSpan.Zero);
         }
 
@@ -142,6 +144,8 @@ public sealed class FillFenceTests
         public Coalescer Coalescer { get; }
 
         public string NewKey() => $"http://a/{_worlds++}";
+
+        public CachedResource? Find(string key) => Store.Find(key, _clock.Now);
 
         public void Dispose() => Store.Dispose();
     }
@@ -157,7 +161,7 @@ public sealed class FillFenceTests
         public void Check()
         {
             var atLeast = Volatile.Read(ref _invalidated);
-            if (cache.Store.Find(_key) is { } found && found.Variants[0].Fence.Check(cache.Node) == MarkStrength.None)
+            if (cache.Find(_key) is { } found && found.Variants[0].Fence.Check(cache.Node) == MarkStrength.None)
                 ValueOf(found.Variants[0]).ShouldBeGreaterThanOrEqualTo(atLeast);
         }
 
@@ -202,13 +206,13 @@ public sealed class FillFenceTests
                 {
                     if (leads)
                     {
-                        cache.Store.Store(_key, Responses.Make(Bytes(flight!.Recording.ToBody()!), flight.Fill.Local, key: _key), Minute);
+                        cache.Store.Store(_key, Responses.Make(Responses.Bytes(flight!.Recording.ToBody()!), flight.Fill.Local, key: _key), Minute);
                         cache.Coalescer.Remove(flight);
                         flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
                     }
                     // Whoever was aboard reads nothing that a write before it had replaced.
                     if (flight!.Recording.ToBody() is { } body)
-                        int.Parse(Encoding.UTF8.GetString(Bytes(body)), CultureInfo.InvariantCulture).ShouldBeGreaterThanOrEqualTo(needed);
+                        int.Parse(Encoding.UTF8.GetString(Responses.Bytes(body)), CultureInfo.InvariantCulture).ShouldBeGreaterThanOrEqualTo(needed);
                     flight.Leave(reader!);
                 });
         }
@@ -221,14 +225,14 @@ public sealed class FillFenceTests
             var leads = false;
             var confirmed = false;
             return new Steps(
-                () => stored = cache.Store.Find(_key)?.Variants[0],
+                () => stored = cache.Find(_key)?.Variants[0],
                 () => (flight, _, leads) = cache.Coalescer.JoinOrLead(_key, Begin)!,
                 () => confirmed = leads && stored is not null && ValueOf(stored) == Volatile.Read(ref _value),
                 () =>
                 {
                     if (!confirmed)
                         return;
-                    var freshened = Responses.Make(Bytes(stored!.Body), flight!.Fill.Local, key: _key);
+                    var freshened = Responses.Make(Responses.Bytes(stored!.Body), flight!.Fill.Local, key: _key);
                     if (!cache.Store.Store(_key, freshened, Minute))
                         cache.Store.Remove(_key, stored);
                 },
@@ -243,16 +247,7 @@ public sealed class FillFenceTests
             new FlightLimits(1 << 20, Minute, cache.Time),
             new RecordingLimits(1 << 20, Minute, new RecordingBudget(1 << 30), cache.Time));
 
-        private static int ValueOf(StoredResponse stored) => int.Parse(Encoding.UTF8.GetString(Bytes(stored.Body)), CultureInfo.InvariantCulture);
-
-        private static byte[] Bytes(Body body)
-        {
-            using var stream = new MemoryStream();
-            var writer = System.IO.Pipelines.PipeWriter.Create(stream);
-            body.WriteToAsync(writer, 0, body.Length, default).AsTask().IsCompleted.ShouldBeTrue();
-            writer.Complete();
-            return stream.ToArray();
-        }
+        private static int ValueOf(StoredResponse stored) => int.Parse(Encoding.UTF8.GetString(Responses.Bytes(stored.Body)), CultureInfo.InvariantCulture);
 
         private static void Maximum(ref int target, int value)
         {

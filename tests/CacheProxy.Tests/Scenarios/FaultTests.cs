@@ -194,6 +194,22 @@ public sealed class FaultTests
         (await Text(await proxy.SendAsync(HttpMethod.Post, "/"))).ShouldBe("hello");
     }
 
+    [Fact]
+    public async Task Store_that_breaks_while_it_stores_costs_nobody_the_answer_and_leaves_no_fetch_behind()
+    {
+        RunningProxy? running = null;
+        await using var origin = new ScriptedOrigin(r =>
+        {
+            running!.Core.Store.Dispose();
+            return r.WriteAsync(Respond("whole"));
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        running = proxy;
+        (await Text(await proxy.GetAsync("/"))).ShouldBe("whole");
+        await proxy.WaitForFetchesAsync();
+        Should.Throw<ObjectDisposedException>(() => proxy.Core.Store.Find("any", default), "the store was broken indeed");
+    }
+
     [Theory]
     [InlineData("HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n")]
     [InlineData("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-1/10\r\nContent-Length: 2\r\n\r\nab")]

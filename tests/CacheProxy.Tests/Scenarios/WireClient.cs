@@ -13,9 +13,13 @@ internal sealed class WireClient : IDisposable
 
     private WireClient(TcpClient client) => _client = client;
 
-    public static async Task<WireClient> ConnectAsync(Uri proxy)
+    /// <param name="proxy">Where to.</param>
+    /// <param name="receiveBuffer">How many bytes the system takes before anyone reads, about; <c>null</c>: as many as it likes.</param>
+    public static async Task<WireClient> ConnectAsync(Uri proxy, int? receiveBuffer = null)
     {
         var client = new TcpClient { NoDelay = true };
+        if (receiveBuffer is { } bytes)
+            client.ReceiveBufferSize = bytes;
         await client.ConnectAsync(IPAddress.Loopback, proxy.Port);
         return new WireClient(client);
     }

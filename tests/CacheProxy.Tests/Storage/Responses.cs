@@ -36,13 +36,16 @@ internal static class Responses
         return [.. SHA256.HashData(bytes), .. bytes];
     }
 
-    public static async Task<string> KeyOfSignedBodyAsync(Body body)
+    public static byte[] Bytes(Body body)
     {
-        using var stream = new MemoryStream();
-        var writer = System.IO.Pipelines.PipeWriter.Create(stream);
-        await body.WriteToAsync(writer, 0, body.Length, default);
-        await writer.CompleteAsync();
-        var bytes = stream.ToArray();
+        var bytes = new byte[body.Length];
+        body.CopyTo(bytes);
+        return bytes;
+    }
+
+    public static string KeyOfSignedBody(Body body)
+    {
+        var bytes = Bytes(body);
         bytes.AsSpan(0, 32).SequenceEqual(SHA256.HashData(bytes.AsSpan(32))).ShouldBeTrue();
         return Encoding.UTF8.GetString(bytes.AsSpan(32)).Split('|')[0];
     }

@@ -16,7 +16,7 @@ public sealed class StoredResponseCodecTests
     [InlineData(1)]
     [InlineData(65536)]
     [InlineData(200_001)]
-    public async Task What_is_encoded_is_decoded(int length)
+    public void What_is_encoded_is_decoded(int length)
     {
         var body = new byte[length];
         new Random(length).NextBytes(body);
@@ -31,7 +31,7 @@ public sealed class StoredResponseCodecTests
         response.RequestWasAuthorized.ShouldBeTrue();
         response.FreshnessLifetime.ShouldBe(60 * Second);
         retention.ShouldBe(90 * Second);
-        (await BytesAsync(response.Body)).ShouldBe(body);
+        Responses.Bytes(response.Body).ShouldBe(body);
     }
 
     [Fact]
@@ -48,7 +48,7 @@ public sealed class StoredResponseCodecTests
 
     [Fact]
     public void Another_keys_response_is_nothing() =>
-        StoredResponseCodec.Decode(Key + "x", Encode(Response([1], null)), TimeSpan.Zero, Now, new Standing(1, default), NoNames).ShouldBeNull();
+        StoredResponseCodec.Decode(Key + "x", Encode(Response([1], null)), TimeSpan.Zero, Now, new Standing(1, default), Fenced).ShouldBeNull();
 
     [Fact]
     public void Every_beginning_is_nothing()
@@ -93,9 +93,9 @@ public sealed class StoredResponseCodecTests
         StoredResponseCodec.Encode(Key, response, 90 * Second, at ?? Now, 1 << 20).ShouldNotBeNull();
 
     private static (StoredResponse Response, TimeSpan Retention)? Decode(byte[] bytes, TimeSpan resident = default, DateTimeOffset? now = null) =>
-        StoredResponseCodec.Decode(Key, bytes, resident, now ?? Now, new Standing(1, default), NoNames);
+        StoredResponseCodec.Decode(Key, bytes, resident, now ?? Now, new Standing(1, default), Fenced);
 
-    private static string[]? NoNames(string key, ResponseHead head) => [];
+    private static Fence? Fenced(string key, ResponseHead head, long fill) => new Fence(key, Array.Empty<string>(), fill);
 
     private static StoredResponse Response(
         byte[] body, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers, params KeyValuePair<string, StringValues>[] more) => new()
@@ -112,13 +112,4 @@ public sealed class StoredResponseCodecTests
             VaryValues = ["text/html", null],
             Fence = new Fence(Key, Array.Empty<string>(), 1),
         };
-
-    private static async Task<byte[]> BytesAsync(Body body)
-    {
-        using var stream = new MemoryStream();
-        var writer = System.IO.Pipelines.PipeWriter.Create(stream);
-        await body.WriteToAsync(writer, 0, body.Length, default);
-        await writer.CompleteAsync();
-        return stream.ToArray();
-    }
 }

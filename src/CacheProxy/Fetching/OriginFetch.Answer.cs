@@ -1,0 +1,133 @@
+using CacheProxy.Coherence;
+using CacheProxy.Http;
+using CacheProxy.Invalidation;
+using CacheProxy.Keys;
+using CacheProxy.Pipeline;
+using CacheProxy.Policy;
+using CacheProxy.Storage;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
+
+namespace CacheProxy.Fetching;
+
+/// <content>What becomes of the origin's answer: decided on its head, or on there being none.</content>
+internal sealed partial class OriginFetch
+{
+    private void OnResponse(ResponseHead head, bool bytesFollow)
+    {
+        var request = Request;
+        var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
+        var names = Tags.Of(_order.CacheKey, head);
+        if (decision.Store)
+            decision = Storable(head, decision, names);
+        if (names is { Length: > 0 })
+            _flight.Fenced(new Fence(CacheKey.UriOf(_order.CacheKey), names, _flight.Fill.Local));
+        var varyFields = Vary.Fields(head.Vary);
+        // What is not fresh even now is stored for later needs only: to whoever else waits the origin might say something else.
+        var isFresh = decision.Store && decision.FreshnessLifetime > _initialAge;
+        var shared = varyFields is not null && (isFresh || Storability.MayShareError(request, head));
+        if (decision.Store)
+            _storedHead = head;
+        else
+            OnNotStored(head, decision.Reason, shared);
+        _flight.Recording.Expect(head.ContentLength);
+        Publish(new FlightAnswer(FlightAnswerKind.Recorded)
+        {
+            Head = head,
+            Decision = decision,
+            TimeToLive = decision.FreshnessLifetime - _initialAge,
+            IsShared = shared,
+            ContentLength = head.ContentLength,
+            VaryFields = varyFields ?? [],
+            VaryValues = varyFields is null ? [] : Vary.Values(varyFields, _requestFields),
+        }, bytesFollow);
+    }
+
+    /// <summary>What policy cannot see: the size, and whether the end of the body can be told from a connection that broke.</summary>
+    private StoreDecision Storable(ResponseHead head, StoreDecision decision, string[]? names) =>
+        head.ContentLength > _order.Settings.MaxBodyBytes ? decision with { Store = false, Reason = StoreReason.TooLarge }
+        : !_order.Settings.StoreCloseDelimited && Context.Features.Get<CloseDelimited>() is not null ? decision with { Store = false, Reason = StoreReason.Incomplete }
+        : names is null ? decision with { Store = false, Reason = StoreReason.TooManyGroups }
+        : decision;
+
+    private void OnNotStored(ResponseHead head, StoreReason reason, bool shared)
+    {
+        _fetcher.Refusals.Remember(_order.CacheKey, reason, head.StatusCode, _responseTime);
+        if (!shared)
+            _flight.Recording.StopKeeping();
+        // One client's fields can bring on a refusal (406, 403, 431): it is no word on what the others would get.
+        if (head.StatusCode >= 400 && !Statuses.IsNegative(head.StatusCode))
+            return;
+        // Nobody shall queue for what each must fetch for itself; and what was stored is no longer what the origin says.
+        _fetcher.Coalescer.RememberUncacheable(_flight.Key, _responseTime);
+        if (_order.Validating is { } stored)
+            _fetcher.Store.Remove(_order.CacheKey, stored);
+    }
+
+    /// <summary>It will not be stored after all: it is larger than what is stored, or the budget of recordings is used up.</summary>
+    private void OnOutgrown()
+    {
+        _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.TooLarge, _storedHead!.StatusCode, _responseTime);
+        _storedHead = null;
+        if (_flight.Recording.Length > _order.Settings.MaxBodyBytes)
+            _fetcher.Coalescer.RememberUncacheable(_flight.Key, _fetcher.Clock.Now);
+        _fetcher.Coalescer.Remove(_flight);
+        _flight.OnOutgrown();
+    }
+
+    private void OnNotModified(ResponseHead notModified)
+    {
+        if (_order.Validating is not { } stored || !Validation.Selects(notModified, stored.Head))
+        {
+            // A 304 to nothing we asked, or about another response than ours (RFC 9111 section 4.3.4).
+            if (_order.Validating is { } unusable)
+                _fetcher.Store.Remove(_order.CacheKey, unusable);
+            Publish(new FlightAnswer(FlightAnswerKind.Alone));
+            return;
+        }
+        var request = Request;
+        var head = Validation.Freshen(stored.Head, notModified, _responseTime, _order.Settings.Policy.StoreSetCookie);
+        var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
+        var freshened = MakeStored(head, stored.Body, stored.Trailers, decision);
+        if (!decision.Store || freshened is null || !_fetcher.Store.Store(_order.CacheKey, freshened, decision.Retention))
+        {
+            _fetcher.Refusals.Remember(_order.CacheKey, decision.Store ? StoreReason.Overtaken : decision.Reason, head.StatusCode, _responseTime);
+            _fetcher.Store.Remove(_order.CacheKey, stored);
+        }
+        Publish(new FlightAnswer(FlightAnswerKind.Freshened)
+        {
+            Stored = freshened ?? stored,
+            Decision = decision,
+            IsShared = decision.Store,
+            ForwardStatus = StatusCodes.Status304NotModified,
+        });
+    }
+
+    /// <summary>No head came: a stored response stands in where it may, else YARP's status goes to all who wait, but never into the store.</summary>
+    private async Task<bool> OnNoAnswerAsync()
+    {
+        if (StandIn() is { } standIn)
+        {
+            Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true });
+            return true;
+        }
+        var status = ProblemResponse.Has(_exchange.StatusCode) ? _exchange.StatusCode : StatusCodes.Status502BadGateway;
+        var body = ProblemResponse.Body(status);
+        _flight.Recording.Expect(body.Length);
+        Publish(new FlightAnswer(FlightAnswerKind.Recorded)
+        {
+            Head = new ResponseHead(status, null,
+            [
+                new(HeaderNames.ContentType, ProblemResponse.ContentType),
+                new(HeaderNames.CacheControl, ProblemResponse.CacheControl),
+            ], _fetcher.Clock.Now),
+            IsShared = true,
+            ContentLength = body.Length,
+        });
+        await _flight.Recording.AppendAsync(body, CancellationToken.None);
+        return true;
+    }
+
+    private StoredResponse? StandIn() =>
+        _order.Stale is { } stale && stale.Fence.Check(_fetcher.Node) < MarkStrength.Invalid && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy) ? stale : null;
+}
