@@ -6,16 +6,20 @@ namespace CacheProxy.Coherence;
 //   1. What is to be sent goes along with the question, so a node is never in touch while it owes the order something.
 //   2. Marks are set before the node says that it has applied them (Standing, Applied).
 //   3. Only after all of it does the time at which the question was *sent* count as heard: the answer cannot know what came after that.
-//   4. Entries that somebody waits for are acknowledged by one more round at once.
+//   4. After the order was lost, each node adds the hard invalidations that it remembers: whoever had not heard them would only validate, and a 304
+//      would bring back what had to go.
+//   5. Entries that somebody waits for are acknowledged by one more round at once.
 public sealed partial class CoherenceNode
 {
     private const int MaxBatch = 256;
     private const int MaxUnsent = 1024;
+    private const int MaxRemembered = 64;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(5);
 
     private readonly string _id;
     private readonly Queue<OwnEntry> _own = new(); // not yet known to be in the order
     private readonly TaskCompletionSource _firstTouch = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<(string Text, Invalidation Invalidation)> _hard = []; // the newest that were applied here, each once
     private ITimer? _timer;
     private TaskCompletionSource _nextRound = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private OrderPlace _place; // written by rounds
@@ -117,7 +121,7 @@ public sealed partial class CoherenceNode
             else if (!await ResyncAsync(answer, place.Position.Sequence))
                 return false;
             Confirm(batch, answer);
-            if (answer.HasMore || batch.Length == MaxBatch)
+            if (answer.HasMore || batch.Length == MaxBatch || answer.Kind == OrderAnswerKind.Lost)
                 continue;
             Volatile.Write(ref _heard, sent);
             if (_acknowledge.Length > 0)
@@ -154,6 +158,8 @@ public sealed partial class CoherenceNode
             announce = own is not { IsApplied: true };
             if (own is not null)
                 own.IsApplied = true;
+            if (invalidation.Strength == MarkStrength.Hard && !_order.IsInProcess)
+                Remember(invalidation);
         }
         _metrics?.Applied();
         if (announce)
@@ -177,7 +183,7 @@ public sealed partial class CoherenceNode
         var isLost = answer.Kind == OrderAnswerKind.Lost;
         if (isLost)
             after = 0; // a number of another history says nothing; everything is marked invalid, so only what is hard still matters
-        var slots = new ReadOnlyMemory<byte>[(int)MarkStrength.Hard + 1];
+        var slots = new byte[(int)MarkStrength.Hard + 1][];
         for (var strength = isLost ? MarkStrength.Hard : MarkStrength.Soft; strength <= MarkStrength.Hard; strength++)
         {
             if (await _order.ReadMarksAsync(strength) is not { } read)
@@ -189,7 +195,7 @@ public sealed partial class CoherenceNode
             var number = _standing.Local + 1;
             for (var strength = MarkStrength.Soft; strength <= MarkStrength.Hard; strength++)
             {
-                Marks.SetSlots(strength, slots[(int)strength].Span, after, number);
+                Marks.SetSlots(strength, slots[(int)strength], after, number);
                 if (Math.Max(answer.All[(int)strength], answer.Bans[(int)strength]) > after)
                     Marks.SetAll(strength, number);
             }
@@ -197,6 +203,9 @@ public sealed partial class CoherenceNode
             {
                 Marks.SetAll(MarkStrength.Invalid, number);
                 Marks.LeaveOrder();
+                foreach (var (_, invalidation) in _hard)
+                    AddOwn(invalidation, isAwaited: false).IsApplied = true;
+                _owes = _own.Any(o => o.IsApplied);
             }
             if (answer.Bans.Max() > after)
                 Marks.ForgetBans(answer.Bans.Max());
@@ -250,6 +259,15 @@ public sealed partial class CoherenceNode
             }
             return AddOwn(invalidation, isAwaited);
         }
+    }
+
+    private void Remember(Invalidation invalidation)
+    {
+        var text = string.Join('\n', invalidation.Tags) + '\n' + invalidation.Ban?.Kind + invalidation.Ban?.Text;
+        _hard.RemoveAll(h => h.Text == text);
+        _hard.Add((text, invalidation));
+        if (_hard.Count > MaxRemembered)
+            _hard.RemoveAt(0);
     }
 
     private OwnEntry AddOwn(Invalidation invalidation, bool isAwaited)

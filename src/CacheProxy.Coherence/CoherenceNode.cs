@@ -61,7 +61,7 @@ public sealed partial class CoherenceNode : IAsyncDisposable
 
     /// <summary>
     /// Every invalidation once, in order, after its marks are set: for caches that drop what it names. Must not block or throw. It is a help, not the
-    /// fence: a node that was out of touch for long hears of what it missed as marks only, and after the order was lost as an invalidation of all.
+    /// fence: a node that was out of touch for long hears of what it missed as marks only, after the order was lost as an invalidation of all, and of hard ones then again.
     /// </summary>
     public event Action<Invalidation>? OnApplied;
 
@@ -80,7 +80,13 @@ public sealed partial class CoherenceNode : IAsyncDisposable
     public Standing Standing => Volatile.Read(ref _standing);
 
     /// <summary>Whether the order has been heard from within <see cref="CoherenceOptions.Staleness"/>. Always in process.</summary>
-    public bool IsInTouch => _order.IsInProcess || SinceHeard < _staleness;
+    public bool IsInTouch => IsInTouchWithin(TimeSpan.Zero);
+
+    /// <summary>Whether the order has been heard from within <see cref="CoherenceOptions.Staleness"/> and that much more.</summary>
+    public bool IsInTouchWithin(TimeSpan grace) => _order.IsInProcess || SinceHeard < _staleness + grace;
+
+    /// <summary>Whether there are no other nodes, and nothing outside this process to ask.</summary>
+    public bool IsAlone => _order.IsInProcess;
 
     /// <summary>Connects, and waits for the first answer, at most <see cref="CoherenceOptions.Staleness"/>. A Redis that is away is not a failure.</summary>
     public async ValueTask StartAsync(CancellationToken cancellation)
@@ -156,11 +162,23 @@ public sealed partial class CoherenceNode : IAsyncDisposable
         return HasReached(need);
     }
 
-    /// <summary>Waits for a task's end, its failure included.</summary>
+    /// <summary>
+    /// Waits for a task's end. Not by <c>WaitAsync</c>: that goes by the thread pool whatever the context is, and the checker has all of it on one thread.
+    /// </summary>
     private async ValueTask EndsWithinAsync(Task task, TimeSpan wait, CancellationToken cancellation)
     {
-        if (!task.IsCompleted)
-            await task.WaitAsync(wait, _time, cancellation)
-                .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+        if (task.IsCompleted)
+            return;
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var timer = _time.CreateTimer(_ => ended.TrySetResult(), null, wait, Timeout.InfiniteTimeSpan);
+        await using var registration = cancellation.Register(() => ended.TrySetResult());
+        _ = EndAsync();
+        await ended.Task;
+
+        async Task EndAsync()
+        {
+            await task;
+            ended.TrySetResult();
+        }
     }
 }

@@ -23,7 +23,7 @@ internal interface IOrder : IAsyncDisposable
     /// The newest invalidation of every slot of <see cref="Marks"/>, as big-endian 64-bit sequence numbers; missing ones at the end are 0.
     /// <c>null</c> when there was no answer in time.
     /// </summary>
-    ValueTask<ReadOnlyMemory<byte>?> ReadMarksAsync(MarkStrength strength);
+    ValueTask<byte[]?> ReadMarksAsync(MarkStrength strength);
 
     /// <summary>Says that this node goes, so that nobody waits for it.</summary>
     ValueTask LeaveAsync(string node);

@@ -55,7 +55,8 @@ public sealed record RemoteLease(string Name, long Token);
 /// <param name="Items">The items, for <see cref="RemoteFindKind.Found"/>.</param>
 /// <param name="Lease">The lease that was wanted, for <see cref="RemoteFindKind.Missing"/>.</param>
 /// <param name="Position">
-/// Where the order stood at that moment; <c>default</c> when unavailable. What is found holds up to there, and a fill that begins now begins there.
+/// Where the order stood at that moment; <c>default</c> when unavailable. What is found holds up to there, and a fill that begins now begins there. Not
+/// so an older body that a validation (304) lets live on: it begins where the node stood before it last checked that body's fence.
 /// </param>
 public readonly record struct RemoteFind(RemoteFindKind Kind, IReadOnlyList<RemoteItem> Items, RemoteLease? Lease, Position Position);
 

@@ -5,7 +5,7 @@ internal sealed class InProcessOrder : IOrder
 {
     private static readonly long[] None = new long[4];
 
-    private OrderPlace _now = new(new Position((ulong)Random.Shared.NextInt64(1, long.MaxValue), 0), 0);
+    private OrderPlace _now = new(new Position(Position.GenerationAfter(0), 0), 0);
 
     public bool IsInProcess => true;
 
@@ -27,7 +27,7 @@ internal sealed class InProcessOrder : IOrder
         return ValueTask.FromResult<OrderAnswer?>(new OrderAnswer(OrderAnswerKind.Next, _now, entries, HasMore: false, None, None, []));
     }
 
-    public ValueTask<ReadOnlyMemory<byte>?> ReadMarksAsync(MarkStrength strength) => ValueTask.FromResult<ReadOnlyMemory<byte>?>(ReadOnlyMemory<byte>.Empty);
+    public ValueTask<byte[]?> ReadMarksAsync(MarkStrength strength) => ValueTask.FromResult<byte[]?>([]);
 
     public ValueTask LeaveAsync(string node) => ValueTask.CompletedTask;
 

@@ -13,7 +13,9 @@ public sealed record Invalidation(MarkStrength Strength, IReadOnlyList<string> T
 /// <param name="Nodes">The nodes that were known, and whether each has applied it by now. Empty when nobody waited.</param>
 public sealed record InvalidationReceipt(Position? Position, IReadOnlyList<NodeReceipt> Nodes);
 
-/// <param name="Node">The node's id.</param>
+/// <param name="Node">
+/// The node's name. <c>?</c> stands for nodes that may exist and are not known: a Redis that has lost its memory has not heard of all yet.
+/// </param>
 /// <param name="Applied">
 /// It has applied the invalidation. One that has not ("lagging") is either behind for a moment or out of touch; then it has stopped trusting
 /// itself after <see cref="CoherenceOptions.Staleness"/>.

@@ -44,7 +44,7 @@ internal sealed class RedisOrder : IOrder
         return reply is null ? null : Read(reply, question);
     }
 
-    public async ValueTask<ReadOnlyMemory<byte>?> ReadMarksAsync(MarkStrength strength)
+    public async ValueTask<byte[]?> ReadMarksAsync(MarkStrength strength)
     {
         var bytes = new byte[SketchBytes];
         var begin = RedisScripts.HeadBytes + (((long)strength - 1) * SketchBytes);
@@ -90,7 +90,7 @@ internal sealed class RedisOrder : IOrder
         var at = question.At;
         var arguments = new List<RedisValue>
         {
-            question.Node, Hex(at.Position.Generation), at.Position.Sequence, Hex(at.Nonce), Hex(Random64()), question.WantsNodes ? 1 : 0, _live,
+            question.Node, Hex(at.Position.Generation), at.Position.Sequence, Hex(at.Nonce), Hex(Position.GenerationAfter(at.Position.Generation)), question.WantsNodes ? 1 : 0, _live,
             RedisScripts.MaxEntries, _prefix, question.Acknowledge.Count,
         };
         arguments.AddRange(question.Acknowledge.Select(node => (RedisValue)node));

@@ -12,7 +12,7 @@ namespace CacheProxy.Coherence;
 ///   88      40   0
 ///  128    ...    the slots of Marks as sequences: soft, invalid, hard; 2 x 2^18 x 8 bytes each
 /// {prefix}:inv     stream, ids {sequence}-0, about 10,000 entries: o origin, k its number, n nonce, w awaited, p payload (InvalidationCodec)
-/// {prefix}:nodes   hash: node id -> "generation applied time number"; time is Redis' own, in ms
+/// {prefix}:nodes   hash: node id -> "generation applied time number"; time is Redis' own, in ms; "" -> since when the hash exists
 /// {prefix}:lease:  strings: hash of the lease's text -> token
 /// {prefix}:1:      hashes: SHA-256 of the key -> name -> RemoteItemCodec
 /// </code>
@@ -107,6 +107,10 @@ internal static class RedisScripts
         end
         if gen ~= h.gen then
           kind = 2
+          if tonumber(string.sub(gen, 1, 6), 16) >= tonumber(string.sub(h.gen, 1, 6), 16) then -- the asker has been further: this is an older self
+            begin(h.seq + 1)
+            h = head(order)
+          end
         else
           local there = applied <= h.seq and nonce_at(inv, h, applied)
           if there == nil then
@@ -146,17 +150,23 @@ internal static class RedisScripts
         h = head(order)
 
         local told = kind == 0 and applied or 0
+        redis.call('HSETNX', nodes, '', string.format('%d', now))
+        local young = now - (tonumber(redis.call('HGET', nodes, '')) or now) < live
         if redis.call('HSET', nodes, me, string.format('%s %d %d %d', h.gen, told, now, number)) == 1 or wants_nodes then
           local known, list = redis.call('HGETALL', nodes), {}
           for i = 1, #known, 2 do
             local _, _, its, its_applied, heard = string.find(known[i + 1], '^(%x+) (%d+) (%d+) %d+$')
             local age = heard and now - tonumber(heard) or 1e15
-            if age > 3600000 then redis.call('HDEL', nodes, known[i])
+            if known[i] == '' then -- no node
+            elseif age > 3600000 then redis.call('HDEL', nodes, known[i])
             elseif age <= live then
               list[#list + 1] = known[i]
               list[#list + 1] = its
               list[#list + 1] = its_applied
             end
+          end
+          if young then -- there may be nodes that trust themselves and that this Redis has not heard of yet
+            for _, text in ipairs({ '?', '0', '0' }) do list[#list + 1] = text end
           end
           nodes = list
         else

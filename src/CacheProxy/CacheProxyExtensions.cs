@@ -1,11 +1,15 @@
+using System.Diagnostics.Metrics;
 using CacheProxy.Admin;
 using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
+using CacheProxy.Invalidation;
 using CacheProxy.Fetching;
 using CacheProxy.Pipeline;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace CacheProxy;
@@ -22,7 +26,10 @@ public static class CacheProxyExtensions
         services.AddCacheProxyConfiguration();
         services.AddMetrics();
         services.TryAddSingleton<CacheMetrics>();
-        services.TryAddSingleton<CoherenceNode>();
+        services.TryAddSingleton(provider => CoherenceNode.Create(
+            provider.GetRequiredService<IOptions<CacheProxyOptions>>().Value.Coherence, provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILoggerFactory>(), provider.GetRequiredService<IMeterFactory>()));
+        services.AddHostedService<CoherenceStart>();
         services.TryAddSingleton<CacheCore>();
         services.TryAddSingleton(provider => new PurgeEndpoint(provider.GetRequiredService<CacheCore>().Invalidator));
         services.TryAddSingleton<Explainer>();

@@ -1,3 +1,5 @@
+using CacheProxy.Coherence;
+
 namespace CacheProxy;
 
 /// <summary>The cache's options: section <c>CacheProxy</c> of the configuration (<c>CacheProxy__...</c> in the environment).</summary>
@@ -75,6 +77,9 @@ public sealed class CacheProxyOptions
     /// 1 h. A cluster's own <c>HttpRequest:ActivityTimeout</c> goes before it.
     /// </summary>
     public TimeSpan ActivityTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How several nodes keep in step, over Redis. Default: this node alone, without Redis.</summary>
+    public CoherenceOptions Coherence { get; set; } = new();
 
     /// <summary>Overrides by route id of the <c>ReverseProxy</c> section; the route that <see cref="Origin"/> makes is named <c>origin</c>.</summary>
     public IDictionary<string, RouteCacheOptions> Routes { get; } = new Dictionary<string, RouteCacheOptions>(StringComparer.OrdinalIgnoreCase);

@@ -1,4 +1,5 @@
 using System.Net;
+using CacheProxy.Coherence;
 using CacheProxy.Keys;
 using Microsoft.Extensions.Options;
 
@@ -37,6 +38,7 @@ internal sealed class CacheProxyOptionsValidator : IValidateOptions<CacheProxyOp
         range.Duration(at + nameof(options.UncacheableMemory), options.UncacheableMemory, TimeSpan.Zero, TimeSpan.FromHours(1));
         range.Duration(at + nameof(options.ConnectTimeout), options.ConnectTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(60));
         range.Duration(at + nameof(options.ActivityTimeout), options.ActivityTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
+        new CoherenceOptionsValidator(at + nameof(options.Coherence) + ":").Check(options.Coherence, complaints);
         CheckOrigins(at + nameof(options.Origin), options.Origin, complaints);
         CheckTrustedProxies(at + nameof(options.TrustedProxies), options.TrustedProxies, complaints);
         CheckFieldNames(at + nameof(options.CredentialFields), options.CredentialFields, complaints);
@@ -53,6 +55,7 @@ internal sealed class CacheProxyOptionsValidator : IValidateOptions<CacheProxyOp
         range.Duration(at + nameof(route.NegativeLifetime), route.NegativeLifetime, TimeSpan.Zero, Year);
         range.Duration(at + nameof(route.Keep), route.Keep, TimeSpan.Zero, Year);
         range.Duration(at + nameof(route.StaleIfError), route.StaleIfError, TimeSpan.Zero, Year);
+        range.Duration(at + nameof(route.OutOfTouchGrace), route.OutOfTouchGrace, TimeSpan.Zero, Year);
         range.Bytes(at + nameof(route.MaxBodyBytes), route.MaxBodyBytes, 0, LargestBody(options));
         range.Bytes(at + nameof(route.QueryMethodBytes), route.QueryMethodBytes, 0, 256L << 10);
         CheckParameterNames(at + nameof(route.QueryAllow), route.QueryAllow, complaints);

@@ -82,6 +82,15 @@ public sealed class RouteCacheOptions
     /// </summary>
     public long? QueryMethodBytes { get; set; }
 
+    /// <summary>
+    /// How long, beyond <c>Coherence:Staleness</c>, stored responses are still served unasked while this node cannot hear of invalidations. Default 0:
+    /// from then on each is validated at the origin before it is used; to 365 days.
+    /// </summary>
+    public TimeSpan? OutOfTouchGrace { get; set; }
+
+    /// <summary>Whether a client that has written sees its write on every node at once, cut off or not. Default <see cref="CacheProxy.ReadYourWrites.None"/>.</summary>
+    public ReadYourWrites? ReadYourWrites { get; set; }
+
     /// <summary>The largest body that is stored, in bytes. Default and range as <see cref="CacheProxyOptions.MaxBodyBytes"/>.</summary>
     public long? MaxBodyBytes { get; set; }
 }

@@ -18,6 +18,12 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
     /// <summary>What becomes of the query; <c>null</c>: it stays as it is.</summary>
     public QueryRules? QueryRules { get; init; }
 
+    /// <summary>How long a node that is out of touch still serves unasked, beyond the bound for all.</summary>
+    public TimeSpan OutOfTouchGrace { get; init; }
+
+    /// <summary>How a client that has written is recognised when it reads.</summary>
+    public ReadYourWrites ReadYourWrites { get; init; }
+
     /// <summary>The most content of a QUERY request that is answered from the store; 0: they pass.</summary>
     public int QueryMethodBytes { get; init; }
 
@@ -42,6 +48,8 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
             said.QuerySort ??= next?.QuerySort;
             said.QueryMethodBytes ??= next?.QueryMethodBytes;
             said.HonorRequestDirectives ??= next?.HonorRequestDirectives;
+            said.OutOfTouchGrace ??= next?.OutOfTouchGrace;
+            said.ReadYourWrites ??= next?.ReadYourWrites;
             said.MaxBodyBytes ??= next?.MaxBodyBytes;
         }
 
@@ -66,6 +74,8 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
             QueryRules = QueryRules.From(
                 said.QueryAllow is null ? null : OptionLists.Split(said.QueryAllow), OptionLists.Split(said.QueryDeny), said.QuerySort ?? false),
             QueryMethodBytes = (int)(said.QueryMethodBytes ?? 0),
+            OutOfTouchGrace = said.OutOfTouchGrace ?? TimeSpan.Zero,
+            ReadYourWrites = said.ReadYourWrites ?? ReadYourWrites.None,
         };
     }
 }

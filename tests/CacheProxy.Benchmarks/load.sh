@@ -1,25 +1,27 @@
 #!/usr/bin/env bash
 # Requests per second and per second of server CPU: CacheProxy, YARP without a cache, nginx and Varnish, side by side.
-# For the hand, not for CI: it wants a quiet machine, and takes about scenarios x systems x (rounds + 1) x seconds (9 min).
+# For the hand, not for CI: it wants a quiet machine, and takes about scenarios x systems x (warm-up + rounds x seconds) (18 min).
 #
-#   load.sh [--rounds 5] [--seconds 5] [--systems "cacheproxy yarp yarp-inline nginx varnish"] [--scenarios "hit miss get post"]
+#   load.sh [--rounds 5] [--seconds 5] [--warm-up 30] [--systems "cacheproxy yarp yarp-inline nginx varnish"] [--scenarios "hit miss get post"]
 #
 #   hit    one hot URL of 1 KB, from the cache          get    no-store, passed through
 #   miss   a new URL each time, stored                  post   1 KB up, 1 KB down, passed through
 #
 # Each server has core 0 to itself; wrk (64 connections) and the origin share core 1. Systems take turns within each round, so that
-# what disturbs the machine disturbs all; the medians of the rounds are compared. "origin" is how many requests reached the
+# what disturbs the machine disturbs all; the medians of the rounds are compared. The warm-up is long because a busy core leaves the
+# runtime little time to compile again what is hot. "origin" is how many requests reached the
 # origin per request answered: it tells that a hit was a hit. All on loopback; what is started is ended, by process id.
 # shellcheck disable=SC2317 # cleanup is called by the trap
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/sbin
 
-rounds=5 seconds=5 systems='cacheproxy yarp yarp-inline nginx varnish' scenarios='hit miss get post'
+rounds=5 seconds=5 warm_up=30 systems='cacheproxy yarp yarp-inline nginx varnish' scenarios='hit miss get post'
 while (($# > 0)); do
   case $1 in
     --rounds) rounds=${2:?}; shift 2 ;;
     --seconds) seconds=${2:?}; shift 2 ;;
+    --warm-up) warm_up=${2:?}; shift 2 ;;
     --systems) systems=${2:?}; shift 2 ;;
     --scenarios) scenarios=${2:?}; shift 2 ;;
     *) sed -n '2,/^# shellcheck/{/^# shellcheck/d;s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
@@ -162,7 +164,7 @@ if [[ -n ${pid[nginx]:-} ]]; then nginx -v 2>&1 | sed 's/nginx version: //; s/$/
 if [[ -n ${pid[varnish]:-} ]]; then varnishd -V 2>&1 | sed -n '1s/.*(\([^ ]*\).*/\1: malloc 256 MB/p'; fi
 echo "$(wrk -v 2>&1 | sed -n '1s/ Copyright.*//p'): 64 connections, $rounds rounds of $seconds s"
 
-for scenario in $scenarios; do for system in $systems; do measure "$scenario" "$system" "$seconds" "$work/warm-up"; done; done
+for scenario in $scenarios; do for system in $systems; do measure "$scenario" "$system" "$warm_up" "$work/warm-up"; done; done
 for ((round = 1; round <= rounds; round++)); do
   for scenario in $scenarios; do for system in $systems; do measure "$scenario" "$system" "$seconds" "$work/results"; done; done
 done

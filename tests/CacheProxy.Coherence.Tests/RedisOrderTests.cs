@@ -6,10 +6,21 @@ public sealed class RedisOrderTests(RedisFixture redis) : OrderContractTests, IC
 
     protected override CoherenceOptions Options() => new() { Redis = redis.Server.Address, KeyPrefix = _prefix, CallTimeout = TimeSpan.FromSeconds(2) };
 
+    /// <summary>As if this order had been there for long, so that receipts name all nodes there are.</summary>
+    private Task AgeAsync() => redis.Server.ExecuteAsync("HSET", "{" + _prefix + "}:nodes", "", "0");
+
+    [Fact]
+    public async Task Receipt_of_a_young_order_says_that_there_may_be_others()
+    {
+        var receipt = await (await NodeAsync()).InvalidateAsync(Hard("a"), TimeSpan.FromMilliseconds(20), CancellationToken.None);
+        receipt.Nodes.Select(n => (n.Node == "?", n.Applied)).Order().ShouldBe([(false, true), (true, false)]);
+    }
+
     [Fact]
     public async Task Answer_of_a_write_means_that_all_nodes_have_applied_it()
     {
         CoherenceNode[] nodes = [await NodeAsync(), await NodeAsync(), await NodeAsync()];
+        await AgeAsync();
         for (var i = 0; i < 20; i++)
         {
             var fences = nodes.Select(n => FenceOf(n, "a")).ToArray();
@@ -36,6 +47,7 @@ public sealed class RedisOrderTests(RedisFixture redis) : OrderContractTests, IC
     public async Task Node_that_goes_is_not_waited_for()
     {
         var (stays, goes) = (await NodeAsync(), await NodeAsync());
+        await AgeAsync();
         await goes.DisposeAsync();
         (await stays.InvalidateAsync(Hard("a"), Patience, CancellationToken.None)).Nodes.Count.ShouldBe(1);
     }

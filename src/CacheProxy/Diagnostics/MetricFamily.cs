@@ -21,6 +21,7 @@ internal sealed class MetricFamily
     private readonly Lock _lock = new();
     private readonly Dictionary<int, List<MetricSeries>> _byHash = [];
     private readonly List<MetricSeries> _series = [];
+    private MetricSeries? _latest;
     private readonly string _help;
     private readonly MetricKind _kind;
     private readonly bool _isObservable;
@@ -52,6 +53,7 @@ internal sealed class MetricFamily
         {
             _series.Clear();
             _byHash.Clear();
+            _latest = null;
         }
     }
 
@@ -111,6 +113,9 @@ internal sealed class MetricFamily
 
     private MetricSeries? Find_NeedsLock(ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
+        // Most measurements are like the one before, and comparing costs a fraction of hashing.
+        if (_latest is { } latest && Same(latest.Tags, tags))
+            return latest;
         var hash = default(HashCode);
         foreach (var (key, value) in tags)
         {
@@ -123,7 +128,7 @@ internal sealed class MetricFamily
         foreach (var candidate in candidates)
         {
             if (Same(candidate.Tags, tags))
-                return candidate;
+                return _latest = candidate;
         }
 
         if (_series.Count >= MaxSeries)

@@ -1,4 +1,5 @@
 using CacheProxy.Coherence;
+using CacheProxy.Invalidation;
 
 namespace CacheProxy.Fetching;
 
@@ -15,6 +16,8 @@ internal sealed class Coalescer(CoherenceNode node, TimeSpan uncacheableMemory)
     private readonly Dictionary<string, Flight> _flights = new(StringComparer.Ordinal);
     private readonly Uncacheable?[] _uncacheable = new Uncacheable?[Slots];
 
+    public TimeSpan UncacheableMemory => uncacheableMemory;
+
     /// <summary>How many fetches are under way.</summary>
     public int Count
     {
@@ -26,16 +29,18 @@ internal sealed class Coalescer(CoherenceNode node, TimeSpan uncacheableMemory)
     /// that came after the invalidation must not see what was read before it.
     /// </summary>
     /// <param name="key">What the flight is found by.</param>
+    /// <param name="need">What the caller has written before: a flight that began before it is not for the caller.</param>
     /// <param name="begin">
     /// Makes the flight, or <c>null</c> when what the caller found in the store is no longer what is there: a flight stores before it goes,
     /// so who finds neither flight nor stored response has just missed both, and is to look again.
     /// </param>
     /// <returns>The flight, the caller's reader, and whether the caller is to run the fetch; <c>null</c> when it is to look again.</returns>
-    public Boarding? JoinOrLead(string key, Func<string, Standing, Flight?> begin)
+    public Boarding? JoinOrLead(string key, in Need need, Func<string, Standing, Flight?> begin)
     {
         lock (_lock)
         {
-            if (_flights.TryGetValue(key, out var flight) && !flight.IsOvertaken(node) && flight.TryBoard() is { } reader)
+            if (_flights.TryGetValue(key, out var flight) && !flight.IsOvertaken(node) && need.IsMetAt(flight.Fill.Shared)
+                && flight.TryBoard() is { } reader)
                 return new Boarding(flight, reader, Leads: false);
             if (begin(key, node.Standing) is not { } mine)
                 return null;

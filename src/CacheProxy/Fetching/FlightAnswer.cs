@@ -12,6 +12,9 @@ internal enum FlightAnswerKind
     /// <summary>The origin confirmed the stored response (304).</summary>
     Freshened,
 
+    /// <summary>Another node has stored it.</summary>
+    Found,
+
     /// <summary>The origin failed, and the stored response may stand in.</summary>
     StaleOnError,
 

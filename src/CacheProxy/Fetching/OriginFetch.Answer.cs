@@ -60,6 +60,7 @@ internal sealed partial class OriginFetch
             return;
         // Nobody shall queue for what each must fetch for itself; and what was stored is no longer what the origin says.
         _fetcher.Coalescer.RememberUncacheable(_flight.Key, _responseTime);
+        ShareNothing(_fetcher.Coalescer.UncacheableMemory);
         if (_order.Validating is { } stored)
             _fetcher.Store.Remove(_order.CacheKey, stored);
     }
@@ -93,6 +94,10 @@ internal sealed partial class OriginFetch
         {
             _fetcher.Refusals.Remember(_order.CacheKey, decision.Store ? StoreReason.Overtaken : decision.Reason, head.StatusCode, _responseTime);
             _fetcher.Store.Remove(_order.CacheKey, stored);
+        }
+        else
+        {
+            ShareStored(freshened, decision.Retention);
         }
         Publish(new FlightAnswer(FlightAnswerKind.Freshened)
         {

@@ -61,6 +61,13 @@ internal sealed partial class OriginFetch
         var started = _fetcher.Metrics.FetchStarted();
         try
         {
+            if (_fetcher.Remote is { } remote)
+            {
+                whole = await AnswerRemotelyAsync(remote);
+                if (whole)
+                    return; // by way of the end
+                RequireOfOrigin();
+            }
             await _next(Context);
             var failed = Context.Features.Get<IForwarderErrorFeature>() is not null;
             if (!failed)
@@ -159,6 +166,7 @@ internal sealed partial class OriginFetch
             _fetcher.OnBroken(exception); // no memory, or a store that is closed: a flight that stayed behind would be boarded for ever
         }
         // After storing: who finds no flight any more finds the stored response, and so does a client that has its last byte.
+        ShareNothing();
         _fetcher.Coalescer.Remove(_flight);
         _flight.Recording.Wake();
         _flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
@@ -168,13 +176,21 @@ internal sealed partial class OriginFetch
 
     private void Store(ResponseHead head, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers)
     {
+        var retention = _answer!.Decision.Retention - (_fetcher.Clock.Now - _responseTime);
         if (_flight.Recording.ToBody() is not { } body || (head.ContentLength ?? body.Length) != body.Length)
+        {
             _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.Cut, head.StatusCode, _responseTime);
-        else if (MakeStored(Validation.StoredHead(head, _order.Settings.Policy.StoreSetCookie), body, trailers, _answer!.Decision) is { } stored
-            && _fetcher.Store.Store(_order.CacheKey, stored, _answer.Decision.Retention - (_fetcher.Clock.Now - _responseTime)))
+        }
+        else if (MakeStored(Validation.StoredHead(head, _order.Settings.Policy.StoreSetCookie), body, trailers, _answer.Decision) is { } stored
+            && _fetcher.Store.Store(_order.CacheKey, stored, retention))
+        {
             _fetcher.Refusals.Forget(_order.CacheKey);
+            ShareStored(stored, retention);
+        }
         else
+        {
             _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.Overtaken, head.StatusCode, _responseTime);
+        }
     }
 
     private StoredResponse? MakeStored(
@@ -203,7 +219,8 @@ internal sealed partial class OriginFetch
 /// <param name="Settings">The route's.</param>
 /// <param name="Validating">The stored response whose validators go along; <c>null</c> for none.</param>
 /// <param name="Stale">The stored response that may stand in for an error; <c>null</c> for none.</param>
-internal sealed record FetchOrder(string CacheKey, RouteSettings Settings, StoredResponse? Validating, StoredResponse? Stale);
+/// <param name="Need">What the one who began it has written before.</param>
+internal sealed record FetchOrder(string CacheKey, RouteSettings Settings, StoredResponse? Validating, StoredResponse? Stale, Need Need = default);
 
 /// <summary>Set on an exchange whose response ends with its connection, so that a whole one looks like one that was cut.</summary>
 internal sealed class CloseDelimited

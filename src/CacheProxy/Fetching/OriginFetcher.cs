@@ -22,6 +22,7 @@ internal sealed class OriginFetcher(
     CacheMetrics metrics,
     IServiceScopeFactory scopes,
     IHttpContextAccessor? accessor,
+    RemoteResponses? remote,
     ILogger<OriginFetcher> logger) : IDisposable
 {
     private static readonly ActivitySource Activities = new("CacheProxy");
@@ -34,6 +35,9 @@ internal sealed class OriginFetcher(
     public ResponseStore Store => store;
 
     public CoherenceNode Node => node;
+
+    /// <summary>What all nodes share; <c>null</c> when there is no such store.</summary>
+    public RemoteResponses? Remote => remote;
 
     public Coalescer Coalescer => coalescer;
 

@@ -10,6 +10,8 @@ namespace CacheProxy.Http;
 /// </remarks>
 internal readonly record struct CacheControl
 {
+    private readonly Lifetime _maxAge, _sharedMaxAge, _staleWhileRevalidate, _staleIfError, _maxStale, _minFresh;
+
     /// <summary>Whether the message has any Cache-Control line, readable or not.</summary>
     public bool IsPresent { get; init; }
 
@@ -37,19 +39,19 @@ internal readonly record struct CacheControl
     /// <summary>The fields of <c>private="a, b"</c>; <c>null</c> when there are none.</summary>
     public IReadOnlyList<string>? PrivateFields { get; init; }
 
-    public TimeSpan? MaxAge { get; init; }
+    public TimeSpan? MaxAge { get => _maxAge.Value; init => _maxAge = new(value); }
 
-    public TimeSpan? SharedMaxAge { get; init; }
+    public TimeSpan? SharedMaxAge { get => _sharedMaxAge.Value; init => _sharedMaxAge = new(value); }
 
-    public TimeSpan? StaleWhileRevalidate { get; init; }
+    public TimeSpan? StaleWhileRevalidate { get => _staleWhileRevalidate.Value; init => _staleWhileRevalidate = new(value); }
 
-    public TimeSpan? StaleIfError { get; init; }
+    public TimeSpan? StaleIfError { get => _staleIfError.Value; init => _staleIfError = new(value); }
 
     /// <summary>Request only; <see cref="TimeSpan.MaxValue"/> when the directive has no argument.</summary>
-    public TimeSpan? MaxStale { get; init; }
+    public TimeSpan? MaxStale { get => _maxStale.Value; init => _maxStale = new(value); }
 
     /// <summary>Request only.</summary>
-    public TimeSpan? MinFresh { get; init; }
+    public TimeSpan? MinFresh { get => _minFresh.Value; init => _minFresh = new(value); }
 
     public static CacheControl Parse(StringValues lines)
     {
@@ -61,5 +63,27 @@ internal readonly record struct CacheControl
         while (members.MoveNext())
             reader.Read(members.Current);
         return reader.Result(members.IsBroken);
+    }
+
+    /// <summary>A lifetime or none in four bytes: every stored response has these.</summary>
+    private readonly record struct Lifetime
+    {
+        private const uint None = 0, Endless = uint.MaxValue;
+
+        private readonly uint _secondsAndOne;
+
+        public Lifetime(TimeSpan? value) => _secondsAndOne = value switch
+        {
+            null => None,
+            { Ticks: long.MaxValue } => Endless,
+            { } lifetime => (uint)(lifetime.Ticks / TimeSpan.TicksPerSecond) + 1,
+        };
+
+        public TimeSpan? Value => _secondsAndOne switch
+        {
+            None => null,
+            Endless => TimeSpan.MaxValue,
+            _ => new TimeSpan((_secondsAndOne - 1) * TimeSpan.TicksPerSecond),
+        };
     }
 }

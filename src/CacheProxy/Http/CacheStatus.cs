@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text;
+using System.Runtime.CompilerServices;
 
 namespace CacheProxy.Http;
 
@@ -30,24 +30,36 @@ internal readonly record struct CacheStatus
     /// <param name="identifier">The cache's name as <see cref="StructuredText.Item"/> gives it.</param>
     public string Write(string identifier)
     {
-        var text = new StringBuilder(identifier, 96);
-        if (IsHit)
-            text.Append("; hit");
-        else
-            text.Append("; fwd=").Append(TokenOf(Forward));
+        var text = new DefaultInterpolatedStringHandler(0, 0, CultureInfo.InvariantCulture, stackalloc char[192]);
+        text.AppendLiteral(identifier);
+        text.AppendLiteral(IsHit ? "; hit" : "; fwd=");
+        if (!IsHit)
+            text.AppendLiteral(TokenOf(Forward));
         if (!IsHit && ForwardStatus is { } status)
-            text.Append(CultureInfo.InvariantCulture, $"; fwd-status={status}");
+        {
+            text.AppendLiteral("; fwd-status=");
+            text.AppendFormatted(status);
+        }
         if (TimeToLive is { } timeToLive)
-            text.Append(CultureInfo.InvariantCulture, $"; ttl={Seconds(timeToLive)}");
+        {
+            text.AppendLiteral("; ttl=");
+            text.AppendFormatted(Seconds(timeToLive));
+        }
         if (IsStored)
-            text.Append("; stored");
+            text.AppendLiteral("; stored");
         if (IsCollapsed)
-            text.Append("; collapsed");
+            text.AppendLiteral("; collapsed");
         if (Key is not null)
-            text.Append("; key=").Append(StructuredText.String(Key));
+        {
+            text.AppendLiteral("; key=");
+            text.AppendLiteral(StructuredText.String(Key));
+        }
         if (!string.IsNullOrEmpty(Detail))
-            text.Append("; detail=").Append(StructuredText.Item(Detail));
-        return text.ToString();
+        {
+            text.AppendLiteral("; detail=");
+            text.AppendLiteral(StructuredText.Item(Detail));
+        }
+        return text.ToStringAndClear();
     }
 
     /// <summary>Whole seconds, rounded down: half a second too late is -1.</summary>

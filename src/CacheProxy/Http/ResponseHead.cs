@@ -7,8 +7,13 @@ namespace CacheProxy.Http;
 /// <summary>A final response's head, parsed once; immutable.</summary>
 internal sealed class ResponseHead
 {
+    private const long None = -1;
+
     private readonly KeyValuePair<string, StringValues>[] _fields;
     private readonly CacheControl _cacheControl;
+
+    // As numbers, for every stored response has them: ticks, and None for null.
+    private readonly long _date, _expires, _lastModified, _contentLength;
 
     /// <param name="statusCode">The final status code.</param>
     /// <param name="reasonPhrase">The reason phrase of HTTP/1.1; <c>null</c> means the standard one.</param>
@@ -22,14 +27,14 @@ internal sealed class ResponseHead
         ReceivedAt = now;
         var targeted = TargetedCacheControl.Parse(this[TargetedCacheControl.OwnField]) ?? TargetedCacheControl.Parse(this[TargetedCacheControl.CdnField]);
         _cacheControl = targeted ?? CacheControl.Parse(this[HeaderNames.CacheControl]);
-        Date = SingleDate(this[HeaderNames.Date]);
+        _date = SingleDate(this[HeaderNames.Date]);
         Age = FirstAge(this[HeaderNames.Age]);
         var expires = targeted is null ? this[HeaderNames.Expires] : StringValues.Empty; // RFC 9213 section 2.2
         HasExpires = expires.Count > 0;
-        Expires = SingleDate(expires);
-        LastModified = SingleDate(this[HeaderNames.LastModified]);
+        _expires = SingleDate(expires);
+        _lastModified = SingleDate(this[HeaderNames.LastModified]);
         EntityTag = Single(this[HeaderNames.ETag]) is { } tag && Http.EntityTag.IsValid(tag) ? tag : null;
-        ContentLength = SingleLength(this[HeaderNames.ContentLength]);
+        _contentLength = SingleLength(this[HeaderNames.ContentLength]) ?? None;
         HasSetCookie = this[HeaderNames.SetCookie].Count > 0 || this["Set-Cookie2"].Count > 0;
         HasPragma = this[HeaderNames.Pragma].Count > 0;
         Vary = this[HeaderNames.Vary];
@@ -48,7 +53,7 @@ internal sealed class ResponseHead
     public DateTimeOffset ReceivedAt { get; }
 
     /// <summary>The Date field; <c>null</c> when absent, unreadable, or there more than once with different values.</summary>
-    public DateTimeOffset? Date { get; }
+    public DateTimeOffset? Date => DateOf(_date);
 
     /// <summary>The first member of Age; <see cref="TimeSpan.Zero"/> when absent or unreadable (RFC 9111 section 5.1).</summary>
     public TimeSpan Age { get; }
@@ -60,15 +65,15 @@ internal sealed class ResponseHead
     /// The Expires field; <c>null</c> when absent, unreadable, or there more than once with different values: see
     /// <see cref="HasExpires"/>.
     /// </summary>
-    public DateTimeOffset? Expires { get; }
+    public DateTimeOffset? Expires => DateOf(_expires);
 
-    public DateTimeOffset? LastModified { get; }
+    public DateTimeOffset? LastModified => DateOf(_lastModified);
 
     /// <summary>The entity tag as sent, with its <c>W/</c> and quotes; <c>null</c> when absent or not a single tag.</summary>
     public string? EntityTag { get; }
 
     /// <summary><c>null</c> when absent or unreadable.</summary>
-    public long? ContentLength { get; }
+    public long? ContentLength => _contentLength == None ? null : _contentLength;
 
     public bool HasSetCookie { get; }
 
@@ -99,7 +104,9 @@ internal sealed class ResponseHead
         return lines.Count > 0 ? lines[0] : null;
     }
 
-    private DateTimeOffset? SingleDate(StringValues lines) => HttpDate.Parse(Single(lines), ReceivedAt);
+    private long SingleDate(StringValues lines) => HttpDate.Parse(Single(lines), ReceivedAt)?.UtcTicks ?? None;
+
+    private static DateTimeOffset? DateOf(long ticks) => ticks == None ? null : new DateTimeOffset(ticks, TimeSpan.Zero);
 
     /// <summary>RFC 9111 section 5.1: the first member; an unreadable one is ignored.</summary>
     private static TimeSpan FirstAge(StringValues lines)

@@ -19,18 +19,27 @@ internal sealed class Invalidator
     private readonly ResponseStore _store;
     private readonly CacheMetrics _metrics;
     private readonly Lock _sweeping = new();
+    private readonly TimeSpan _writeWait;
     private int _sweepWanted;
 
-    public Invalidator(CoherenceNode node, ResponseStore store, CacheMetrics metrics)
+    public Invalidator(CoherenceNode node, ResponseStore store, CacheMetrics metrics, CoherenceOptions options)
     {
+        _writeWait = options.WriteWait;
+        Staleness = options.Staleness;
         _node = node;
         _store = store;
         _metrics = metrics;
         node.OnApplied += Release;
     }
 
-    /// <summary>Where a write stands that is about to go out.</summary>
-    public Fence Begin(in TargetUri uri) => new(CacheKey.Text(uri), Array.Empty<string>(), _node.Applied);
+    /// <summary>How long any node may lag behind.</summary>
+    public TimeSpan Staleness { get; }
+
+    /// <summary>Where a request that is about to go out stands; <c>null</c> when no other node counts with this one.</summary>
+    public Position? Standing => _node.IsAlone ? null : _node.Standing.Shared;
+
+    /// <summary>Where this node stands: <see cref="Coherence.Standing.Local"/>.</summary>
+    public long Applied => _node.Applied;
 
     /// <summary>
     /// A successful unsafe method: its URI in all variants, those of Location and Content-Location in the same origin (RFC 9111 section 4.4), and
@@ -38,12 +47,12 @@ internal sealed class Invalidator
     /// </summary>
     /// <param name="target">What was written to.</param>
     /// <param name="responseFields">The answer's.</param>
-    /// <param name="begun">Where the write stood when it went out.</param>
+    /// <param name="since">Where this node stood when the write went out.</param>
     /// <returns>
-    /// The place at which what the write itself brought may be stored: <see cref="Standing.Local"/> of this invalidation, if it is the only one of
-    /// the URI since the write went out; <c>null</c> when that is not known.
+    /// The place in the order (<c>null</c> when it has none yet); and the place at which what the write itself brought may be stored: <see cref="Standing.Local"/> of this invalidation, if it is the only one of
+    /// the URI, and of the groups of the answer, since the write went out; <c>null</c> when that is not known.
     /// </returns>
-    public async ValueTask<long?> OnWriteAsync(WriteTarget target, IHeaderDictionary responseFields, Fence begun)
+    public async ValueTask<(Position? Position, long? Fill)> OnWriteAsync(WriteTarget target, IHeaderDictionary responseFields, long since)
     {
         var uri = target.Uri;
         var key = CacheKey.Text(uri);
@@ -56,10 +65,11 @@ internal sealed class Invalidator
         if (groups.Length > 0)
             _metrics.Invalidated("group");
         var before = _node.Applied;
-        var isFirst = begun.Check(_node) == MarkStrength.None;
-        await _node.InvalidateAsync(new Coherence.Invalidation(MarkStrength.Hard, tags), TimeSpan.Zero, CancellationToken.None);
+        var isFirst = Tags.Of(key, responseFields["Cache-Groups"], responseFields["Surrogate-Key"], responseFields["Cache-Tag"]) is { } names
+            && new Fence(key, names, since).Check(_node) == MarkStrength.None;
+        var receipt = await _node.InvalidateAsync(new Coherence.Invalidation(MarkStrength.Hard, tags), _writeWait, CancellationToken.None);
         var after = _node.Applied;
-        return isFirst && after == before + 1 ? after : null;
+        return (receipt.Position, isFirst && after == before + 1 ? after : null);
 
         void AddReference(StringValues reference)
         {

@@ -1,6 +1,7 @@
 using CacheProxy.Coherence;
 using CacheProxy.Http;
 using CacheProxy.Keys;
+using Microsoft.Extensions.Primitives;
 
 namespace CacheProxy.Invalidation;
 
@@ -22,9 +23,11 @@ internal static class Tags
     /// <param name="cacheKey">Its cache key.</param>
     /// <param name="head">Its head: Cache-Groups, Surrogate-Key (names divided by blanks), Cache-Tag (by commas).</param>
     /// <returns><c>null</c> when there are more than <see cref="MaxNames"/>: what could not be invalidated must not be stored.</returns>
-    public static string[]? Of(string cacheKey, ResponseHead head)
+    public static string[]? Of(string cacheKey, ResponseHead head) => Of(cacheKey, head["Cache-Groups"], head["Surrogate-Key"], head["Cache-Tag"]);
+
+    /// <inheritdoc cref="Of(string, ResponseHead)"/>
+    public static string[]? Of(string cacheKey, StringValues groups, StringValues surrogateKeys, StringValues cacheTags)
     {
-        var (groups, surrogateKeys, cacheTags) = (head["Cache-Groups"], head["Surrogate-Key"], head["Cache-Tag"]);
         if (groups.Count == 0 && surrogateKeys.Count == 0 && cacheTags.Count == 0)
             return [];
         var texts = new HashSet<string>(StringComparer.Ordinal);

@@ -21,7 +21,7 @@ internal static class ForwardedFields
     private static readonly FrozenSet<string> Overrides = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
         "Forwarded", "X-Forwarded", "X-Host", "X-HTTP-Host-Override", "X-Url-Scheme", "X-Scheme", "X-Script-Name", "Front-End-Https", "Proxy",
-        "Base-Url", "Request-Uri", "X-Matched-Path", "X-Now-Route-Matches");
+        "CacheProxy-Min-Seq", "CacheProxy-Seq", "Base-Url", "Request-Uri", "X-Matched-Path", "X-Now-Route-Matches");
 
     private static readonly string[] OverridePrefixes = ["X-Forwarded-", "X-Original-", "X-Rewrite-", "X-Middleware-", "X-Invoke-"];
 
@@ -51,7 +51,7 @@ internal static class ForwardedFields
         // Kestrel lets control characters through; an origin may answer them with an error page that others would get to see.
         List<string>? found = null;
         foreach (var (name, lines) in fields)
-            if (IsOverride(name) || (isSafe && IsIn(MethodOverrides, name)) || FieldValue.HasControls(lines))
+            if (IsRemoved(name, lines, isSafe))
                 (found ??= []).Add(name);
         foreach (var name in found ?? [])
             fields.Remove(name);
@@ -65,9 +65,8 @@ internal static class ForwardedFields
     {
         var fields = new Dictionary<string, StringValues>(client.Count + 2, StringComparer.OrdinalIgnoreCase);
         foreach (var (name, value) in client)
-            if (!Conditions.Contains(name) && !IsIn(ClientAddresses, name))
+            if (!Conditions.Contains(name) && !IsIn(ClientAddresses, name) && !IsRemoved(name, value, isSafe: true))
                 fields[name] = value;
-        Clean(fields, isSafe: true);
         if (fields.TryGetValue(HeaderNames.AcceptEncoding, out var codings))
             SetOrRemove(fields, HeaderNames.AcceptEncoding, AcceptEncoding.Normalise(codings));
         CdnLoop.Add(fields, loopName);
@@ -102,6 +101,9 @@ internal static class ForwardedFields
     /// </summary>
     public static bool TellsClientAddress(string name) =>
         name.Equals(ForwardedFor, StringComparison.OrdinalIgnoreCase) || name.Equals("Forwarded", StringComparison.OrdinalIgnoreCase);
+
+    private static bool IsRemoved(string name, StringValues lines, bool isSafe) =>
+        IsOverride(name) || (isSafe && IsIn(MethodOverrides, name)) || FieldValue.HasControls(lines);
 
     private static bool IsOverride(string name)
     {

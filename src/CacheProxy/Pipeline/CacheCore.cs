@@ -41,12 +41,14 @@ internal sealed class CacheCore : IDisposable
         Coalescer = new Coalescer(node, value.UncacheableMemory);
         CredentialFields = value.CredentialFields.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         Deliveries = new DeliveryBudget(value.MemoryBudgetBytes / 2, metrics, services.GetRequiredService<ILogger<DeliveryBudget>>());
+        var remote = node.Store is { } shared ? new RemoteResponses(shared, Store, node, Clock, Tags.FenceOf, value.Coherence.MaxItemBytes) : null;
         Fetcher = new OriginFetcher(Store, node, Coalescer, Deliveries, Clock, time, CredentialFields, LoopName,
-            metrics, services.GetRequiredService<IServiceScopeFactory>(), services.GetService<IHttpContextAccessor>(), services.GetRequiredService<ILogger<OriginFetcher>>());
+            metrics, services.GetRequiredService<IServiceScopeFactory>(), services.GetService<IHttpContextAccessor>(), remote, services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
-        Invalidator = new Invalidator(node, Store, metrics);
+        Invalidator = new Invalidator(node, Store, metrics, value.Coherence);
         Passing = new Passing(Invalidator, metrics, LoopName, value.CacheStatusKey);
         ShowsKey = value.CacheStatusKey;
+        CatchUpTime = value.Coherence.CallTimeout;
     }
 
     public RouteSettingsResolver Routes { get; }
@@ -79,6 +81,9 @@ internal sealed class CacheCore : IDisposable
 
     public Passing Passing { get; }
 
+    /// <summary>How long a request waits for this node to hear of a write that its client knows of.</summary>
+    public TimeSpan CatchUpTime { get; }
+
     /// <summary>Whether Cache-Status tells the key.</summary>
     public bool ShowsKey { get; }
 
@@ -87,15 +92,19 @@ internal sealed class CacheCore : IDisposable
 
     /// <summary>What is stored under the key of a URI, the response among it that the request selects, and what to do with it.</summary>
     public (CachedResource? Resource, StoredResponse? Stored, ReuseDecision Decision) Look(
-        in TargetUri uri, in RequestHead head, DateTimeOffset now, CachePolicy policy)
+        in TargetUri uri, in RequestHead head, DateTimeOffset now, RouteSettings settings, in Need need)
     {
         var length = CacheKey.Length(uri);
         Span<char> buffer = length <= CacheKey.StackLength ? stackalloc char[CacheKey.StackLength] : new char[length];
         var resource = Store.Find(CacheKey.Write(uri, buffer), now);
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
-        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, stored.Fence.Check(Node), now, policy);
+        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, stored.Fence.Check(Node), IsTrusted(settings, need), now, settings.Policy);
         return (resource, stored, decision);
     }
+
+    /// <summary>Whether what is stored here may be used unasked: this node hears of invalidations, and has heard of those that the client knows of.</summary>
+    public bool IsTrusted(RouteSettings settings, in Need need) =>
+        Node.IsInTouchWithin(settings.OutOfTouchGrace) && (need.IsNone || need.IsMetAt(Node.Standing.Shared));
 
     /// <summary>How a flight of that route begins, unless the store has changed since the caller found <paramref name="known"/> there.</summary>
     public Func<string, Standing, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, fill) =>

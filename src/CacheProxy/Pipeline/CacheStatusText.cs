@@ -27,6 +27,7 @@ internal static class CacheStatusText
             Key = key,
             Detail = outcome switch
             {
+                { Result: CacheResult.Remote } => "remote",
                 { Stored: false, StoreReason: { } reason } => DetailOf(reason),
                 { Result: CacheResult.Stale, Forward: not ForwardReason.None } => "stale-if-error",
                 _ => null,
@@ -50,6 +51,7 @@ internal static class CacheStatusText
         StoreReason.Expired => "expired",
         StoreReason.TooLarge => "too-large",
         StoreReason.Incomplete => "close-delimited",
+        StoreReason.TooManyGroups => "too-many-groups",
         StoreReason.Cut => "cut",
         StoreReason.Overtaken => "overtaken",
         _ => "not-stored",

@@ -40,12 +40,11 @@ internal static class Delivery
 
     /// <summary>Answers from a recording, as fast as it arrives and the client reads.</summary>
     public static async Task FromRecordingAsync(
-        HttpContext context, RequestHead request, RecordingReader reader, Recording recording, FlightAnswer answer, TimeSpan since, string cacheStatus,
+        HttpContext context, Selection selection, RecordingReader reader, Recording recording, FlightAnswer answer, TimeSpan since, string cacheStatus,
         DeliveryBudget budget)
     {
         var response = context.Response;
         var head = answer.Head!;
-        var selection = SelectionOf(request, head, answer.ContentLength);
         WriteHead(response, head, selection, answer.ContentLength, cacheStatus);
         if (since >= TimeSpan.FromSeconds(1))
             response.Headers.Age = AgeText(answer.Decision.FreshnessLifetime - answer.TimeToLive + since);
@@ -83,7 +82,8 @@ internal static class Delivery
             AppendTrailers(response, trailers);
     }
 
-    private static Selection SelectionOf(in RequestHead request, ResponseHead head, long? contentLength)
+    /// <summary>What a client gets of a response that arrives, by its own conditions and range.</summary>
+    public static Selection SelectionOf(in RequestHead request, ResponseHead head, long? contentLength)
     {
         if (request.HasConditionsOrRange && head.StatusCode == StatusCodes.Status200OK)
         {

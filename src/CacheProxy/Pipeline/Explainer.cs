@@ -55,7 +55,7 @@ internal sealed class Explainer
         if (head.HasOriginPreconditions)
             return explanation with { Because = "If-Match and If-Unmodified-Since are for the origin to evaluate." };
 
-        var (resource, stored, decision) = _core.Look(uri, head, now, settings.Policy);
+        var (resource, stored, decision) = _core.Look(uri, head, now, settings, default);
         var isPassed = decision.Verb is ReuseVerb.Forward or ReuseVerb.Validate
             && (method == "HEAD" || (settings.Policy.HonorRequestDirectives && head.CacheControl.NoStore));
         return explanation with
@@ -84,6 +84,7 @@ internal sealed class Explainer
         ReuseReason.MaxStale => "A stale response is stored, and the request's max-stale takes it.",
         ReuseReason.Stale => "The stored response is stale, or older than the route's MaxAge.",
         ReuseReason.NoCache => "The stored response says no-cache: the origin is asked each time.",
+        ReuseReason.OutOfTouch => "This node has lost touch with the others and could not know of an invalidation: the origin is asked each time.",
         ReuseReason.Invalidated => "An invalidation asks for validation before the stored response is used again.",
         ReuseReason.Miss when stored is not null => "The stored response is hidden by an invalidation, or was given to a request with Authorization alone.",
         ReuseReason.Request => "The request's directives, or its credentials where the lifetime is the proxy's own, keep the stored response from it.",

@@ -50,14 +50,28 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             ApplyRules(rules, request, raw, ref uri);
         if (HasBodyOrUpgrade(context))
             return PassAsync(context, uri, ForwardReason.Bypass);
+        var need = settings.ReadYourWrites == ReadYourWrites.None ? default : SessionToken.Take(request, settings.ReadYourWrites);
         var head = new RequestHead(request.Method, request.Headers, core.CredentialFields);
-        return head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass) : LookAsync(context, uri, settings, head, now);
+        if (head.HasOriginPreconditions)
+            return PassAsync(context, uri, ForwardReason.Bypass);
+        return need.IsNone || core.IsTrusted(settings, need)
+            ? LookAsync(context, uri, settings, head, now, need)
+            : CatchUpAsync(context, uri, settings, need);
     }
 
-    private Task LookAsync(HttpContext context, in TargetUri uri, RouteSettings settings, in RequestHead head, DateTimeOffset now)
+    /// <summary>The client knows of a write that this node has not heard of yet.</summary>
+    private async Task CatchUpAsync(HttpContext context, TargetUri uri, RouteSettings settings, Need need)
+    {
+        if (!need.IsPending)
+            await core.Node.ReachAsync(need.Position, core.CatchUpTime, context.RequestAborted);
+        var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
+        await LookAsync(context, uri, settings, head, core.Clock.Now, need);
+    }
+
+    private Task LookAsync(HttpContext context, in TargetUri uri, RouteSettings settings, in RequestHead head, DateTimeOffset now, in Need need)
     {
         // (3) The stored responses, and (4) the decision.
-        var (resource, stored, decision) = core.Look(uri, head, now, settings.Policy);
+        var (resource, stored, decision) = core.Look(uri, head, now, settings, need);
 
         // (5) The answer.
         switch (decision.Verb)
@@ -76,54 +90,53 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                     return PassAsync(context, uri, reason);
                 if (HttpMethods.IsHead(head.Method))
                     return PassAsync(context, uri, reason, stored is null ? null : new PassedHead(core, settings, uri, stored));
-                return FetchAsync(context, uri, settings, resource, stored, decision, reason);
+                if (CdnLoop.Names(context.Request.Headers[CdnLoop.FieldName], core.LoopName))
+                    return RefuseAsync(context, StatusCodes.Status508LoopDetected); // it would wait for itself
+                return FetchAsync(context, uri, OrderOf(uri, settings, stored, decision, need), resource, reason, head.HasCredentials);
         }
     }
 
+    private static FetchOrder OrderOf(in TargetUri uri, RouteSettings settings, StoredResponse? stored, ReuseDecision decision, in Need need) =>
+        // Only staleness is excused by an error: what this request may not have at all, it may not have then either.
+        new(CacheKey.Text(uri), settings,
+            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason is ReuseReason.Stale or ReuseReason.OutOfTouch ? stored : null, need);
+
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(
-        HttpContext context, TargetUri uri, RouteSettings settings, CachedResource? resource, StoredResponse? stored, ReuseDecision decision,
-        ForwardReason reason)
+        HttpContext context, TargetUri uri, FetchOrder order, CachedResource? resource, ForwardReason reason, bool hasCredentials)
     {
-        if (CdnLoop.Names(context.Request.Headers[CdnLoop.FieldName], core.LoopName))
-        {
-            await RefuseAsync(context, StatusCodes.Status508LoopDetected); // it would wait for itself
-            return;
-        }
-        var cacheKey = CacheKey.Text(uri);
-        var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
-        var varyFields = resource?.Variants[0].VaryFields ?? [];
-        // Only staleness is excused by an error: what this request may not have at all, it may not have then either.
-        var order = new FetchOrder(cacheKey, settings,
-            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason is ReuseReason.Stale ? stored : null);
+        var varyFields = VaryFieldsOf(resource);
 
         // A second round for those who find that the resource varies, and that the flight they were on is for others.
         for (var round = 0; round < 2; round++)
         {
-            var key = CollapseKey.Of(cacheKey, head.HasCredentials, varyFields, head.Fields);
+            var key = CollapseKey.Of(order.CacheKey, hasCredentials, varyFields, context.Request.Headers);
             if (core.Coalescer.IsUncacheable(key, core.Clock.Now))
                 break;
-            if (core.Coalescer.JoinOrLead(key, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+            if (core.Coalescer.JoinOrLead(key, order.Need, core.BeginFlight(order.Settings, order.CacheKey, resource)) is not { } boarding)
             {
                 await InvokeAsync(context); // another's fetch has just been stored
                 return;
             }
             try
             {
-                if (leads)
-                    core.Fetcher.Start(context, next, flight, order);
-                if (leads)
-                    await reader.HeadAsync(context.RequestAborted);
-                var answer = flight.Answer ?? await flight.AnswerAsync(context.RequestAborted);
-                var overtaken = !leads && flight.IsOvertaken(core.Node); // by what it turned out to be tagged with
-                if (overtaken || (!leads && !MayShare(answer, head, settings.Policy)))
+                if (boarding.Leads)
+                {
+                    core.Fetcher.Start(context, next, boarding.Flight, order);
+                    await boarding.Reader.HeadAsync(context.RequestAborted);
+                }
+                var answer = boarding.Flight.Answer ?? await boarding.Flight.AnswerAsync(context.RequestAborted);
+                // Read anew: a head that is kept while one waits for the origin's costs more.
+                var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
+                var overtaken = !boarding.Leads && boarding.Flight.IsOvertaken(core.Node); // by what it turned out to be tagged with
+                if (overtaken || (!boarding.Leads && !MayShare(answer, head, order.Settings.Policy)))
                 {
                     if (!answer.IsShared)
                         break;
                     varyFields = answer.VaryFields;
                     continue;
                 }
-                if (await AnswerAsync(context, uri, head, flight, reader, answer, reason, collapsed: !leads))
+                if (await AnswerAsync(context, uri, head, boarding, answer, reason))
                     return;
                 break;
             }
@@ -133,49 +146,63 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             }
             finally
             {
-                flight.Leave(reader);
+                boarding.Flight.Leave(boarding.Reader);
             }
         }
         await PassAsync(context, uri, reason);
     }
 
     /// <returns>Whether the request is answered; otherwise it goes to the origin by itself.</returns>
-    private async Task<bool> AnswerAsync(
-        HttpContext context, TargetUri uri, RequestHead head, Flight flight, RecordingReader reader, FlightAnswer answer, ForwardReason reason, bool collapsed)
+    private ValueTask<bool> AnswerAsync(
+        HttpContext context, in TargetUri uri, in RequestHead head, Coalescer.Boarding boarding, FlightAnswer answer, ForwardReason reason)
     {
+        var collapsed = !boarding.Leads;
         switch (answer.Kind)
         {
             case FlightAnswerKind.Recorded:
                 // A range of something that is not stored: the origin sends just that.
                 if (head.Range.Count > 0 && !answer.Decision.Store && answer.Head!.StatusCode == StatusCodes.Status200OK)
-                    return false;
+                    return new(false);
                 // Who comes when the head has been here for a while gets something that is no longer new.
                 var since = collapsed && answer.Decision.Store ? core.Clock.Now - answer.Head!.ReceivedAt : TimeSpan.Zero;
                 var miss = new Outcome(CacheResult.Miss, reason, answer.Decision.Store, answer.Decision.Reason, collapsed,
                     answer.Decision.Store ? answer.TimeToLive - since : null);
-                try
-                {
-                    await Delivery.FromRecordingAsync(
-                        context, head, reader, flight.Recording, answer, since, CacheStatusText.Of(miss, answer.Head!.StatusCode, ShownKey(uri)), core.Deliveries);
-                }
-                finally
-                {
-                    core.Metrics.Record(miss, reader.Position);
-                }
-                return true;
+                return DeliverAsync(context, uri, boarding, answer, Delivery.SelectionOf(head, answer.Head!, answer.ContentLength), since, miss);
             case FlightAnswerKind.Freshened:
                 var decision = answer.Decision;
-                await ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Revalidated, reason, decision.Store, decision.Store ? null : decision.Reason, collapsed));
-                return true;
+                return Answered(ServeFlownAsync(
+                    context, uri, head, answer, new Outcome(CacheResult.Revalidated, reason, decision.Store, decision.Store ? null : decision.Reason, collapsed)));
+            case FlightAnswerKind.Found:
+                return Answered(ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Remote, Collapsed: collapsed)));
             case FlightAnswerKind.StaleOnError:
-                await ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Stale, reason, Collapsed: collapsed));
-                return true;
+                return Answered(ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Stale, reason, Collapsed: collapsed)));
             case FlightAnswerKind.Failed:
-                await RefuseAsync(context, StatusCodes.Status502BadGateway);
-                return true;
+                return Answered(RefuseAsync(context, StatusCodes.Status502BadGateway));
             default:
-                return false;
+                return new(false);
         }
+    }
+
+    private async ValueTask<bool> DeliverAsync(
+        HttpContext context, TargetUri uri, Coalescer.Boarding boarding, FlightAnswer answer, Selection selection, TimeSpan since, Outcome miss)
+    {
+        try
+        {
+            await Delivery.FromRecordingAsync(
+                context, selection, boarding.Reader, boarding.Flight.Recording, answer, since, CacheStatusText.Of(miss, answer.Head!.StatusCode, ShownKey(uri)),
+                core.Deliveries);
+        }
+        finally
+        {
+            core.Metrics.Record(miss, boarding.Reader.Position);
+        }
+        return true;
+    }
+
+    private static async ValueTask<bool> Answered(Task answering)
+    {
+        await answering;
+        return true;
     }
 
     private Task ServeFlownAsync(HttpContext context, in TargetUri uri, in RequestHead head, FlightAnswer answer, in Outcome outcome) =>
@@ -197,8 +224,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     private void Refresh(HttpContext context, in TargetUri uri, RouteSettings settings, CachedResource resource, StoredResponse stored, bool hasCredentials)
     {
         var cacheKey = CacheKey.Text(uri);
-        var key = CollapseKey.Of(cacheKey, hasCredentials, resource.Variants[0].VaryFields, context.Request.Headers);
-        if (core.Coalescer.JoinOrLead(key, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
+        var key = CollapseKey.Of(cacheKey, hasCredentials, VaryFieldsOf(resource), context.Request.Headers);
+        if (core.Coalescer.JoinOrLead(key, default, core.BeginFlight(settings, cacheKey, resource)) is not var (flight, reader, leads))
             return; // refreshed meanwhile
         flight.RunInBackground();
         flight.Leave(reader);
@@ -214,12 +241,15 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         }
     }
 
+    private static string[] VaryFieldsOf(CachedResource? resource) => resource?.Variants[0].VaryFields ?? [];
+
     /// <summary>Another's answer goes only to a request that could have it for itself: each who waits is asked about anew.</summary>
     private bool MayShare(FlightAnswer answer, in RequestHead head, CachePolicy policy) => answer.Kind switch
     {
         FlightAnswerKind.Recorded => answer.IsShared && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields)
             && (!answer.Decision.Store || Storability.Decide(head, answer.Head!, TimeSpan.Zero, policy).Store),
         FlightAnswerKind.Freshened => answer.IsShared && MayHave(answer.Stored!, head, policy), // the 304 may have made it private
+        FlightAnswerKind.Found => MayHave(answer.Stored!, head, policy),
         FlightAnswerKind.StaleOnError => MayHave(answer.Stored!, head, policy),
         FlightAnswerKind.Failed => true,
         _ => false,
@@ -227,7 +257,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
     private bool MayHave(StoredResponse stored, in RequestHead head, CachePolicy policy) =>
         Vary.Matches(stored.VaryFields, stored.VaryValues, head.Fields)
-        && Reuse.Decide(head, stored, stored.Fence.Check(core.Node), core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
+        && Reuse.Decide(head, stored, stored.Fence.Check(core.Node), isTrusted: true, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
 
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
     private Task PassAsync(HttpContext context, in TargetUri uri, ForwardReason reason, IPassListener? listener = null) =>
@@ -248,7 +278,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var keyed = settings.QueryRules is { } rules ? uri with { Target = rules.Apply(uri.Target) } : uri;
         var post = settings.Enabled && method == HttpMethods.Post ? new PassedPost(core, settings, keyed) : null;
         post?.Listen(context);
-        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules), ForwardReason.Method, post);
+        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules, settings.ReadYourWrites), ForwardReason.Method, post);
     }
 
     /// <summary>A QUERY (RFC 10008): safe as GET is, and its content part of the key.</summary>
@@ -264,7 +294,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         }
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         uri = uri with { Qualifier = "QUERY " + content.Digest };
-        await (head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass) : LookAsync(context, uri, settings, head, core.Clock.Now));
+        await (head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass) : LookAsync(context, uri, settings, head, core.Clock.Now, default));
     }
 
     /// <summary>What is left of the query is what is keyed and what is forwarded.</summary>

@@ -24,6 +24,9 @@ internal enum CacheResult
     /// <summary>A fresh stored response.</summary>
     Hit,
 
+    /// <summary>A fresh stored response that another node has fetched, from the store that all nodes share.</summary>
+    Remote,
+
     /// <summary>A stale stored response: while revalidating, or in place of an error.</summary>
     Stale,
 

@@ -1,5 +1,5 @@
-using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
+using CacheProxy.Fetching;
 using CacheProxy.Http;
 using CacheProxy.Invalidation;
 using CacheProxy.Keys;
@@ -33,6 +33,8 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
             return;
         }
         CdnLoop.Add(context.Request.Headers, loopName);
+        if (invalidator.Standing is { } standing)
+            context.Request.Headers[MinSeq.FieldName] = standing.ToString();
         if (UnsafeMethods.IsUnsafe(method) && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody is false)
             context.Request.ContentLength = 0; // what says nothing of a body is sent again when a pooled connection dies under it
         if (!IsWebSocket(context.Request.Headers.Upgrade))
@@ -58,7 +60,7 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
     private sealed class Pass(
         Invalidator invalidator, WriteTarget target, bool showsKey, bool isUnsafe, HttpContext context, Outcome outcome, IPassListener? listener)
     {
-        private readonly Fence _begun = isUnsafe ? invalidator.Begin(target.Uri) : default;
+        private readonly long _since = invalidator.Applied;
         private bool _done;
 
         public Outcome Outcome { get; private set; } = outcome;
@@ -87,7 +89,10 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
             if (_done)
                 return null;
             _done = true;
-            return await invalidator.OnWriteAsync(target, responseFields, _begun);
+            var (position, fill) = await invalidator.OnWriteAsync(target, responseFields, _since);
+            if (target.Token != ReadYourWrites.None && !context.Response.HasStarted)
+                SessionToken.Give(context, target.Token, position, invalidator.Staleness);
+            return fill;
         }
     }
 }

@@ -10,12 +10,13 @@ internal static class Reuse
     /// <param name="request">The request.</param>
     /// <param name="stored">What is stored and selected by Vary.</param>
     /// <param name="mark">The strongest invalidation that came after it.</param>
+    /// <param name="isTrusted">Whether this node would know of an invalidation.</param>
     /// <param name="now">The time.</param>
     /// <param name="policy">The route's.</param>
-    public static ReuseDecision Decide(in RequestHead request, StoredResponse stored, MarkStrength mark, DateTimeOffset now, CachePolicy policy)
+    public static ReuseDecision Decide(in RequestHead request, StoredResponse stored, MarkStrength mark, bool isTrusted, DateTimeOffset now, CachePolicy policy)
     {
         var age = stored.AgeAt(now);
-        var (verb, reason) = Decide(request, stored, mark, age, policy);
+        var (verb, reason) = Decide(request, stored, mark, isTrusted, age, policy);
         // Section 5.2.1.7.
         if (verb is ReuseVerb.Validate or ReuseVerb.Forward && request.CacheControl.OnlyIfCached)
             verb = ReuseVerb.GatewayTimeout;
@@ -43,7 +44,7 @@ internal static class Reuse
     }
 
     private static (ReuseVerb Verb, ReuseReason Reason) Decide(
-        in RequestHead request, StoredResponse stored, MarkStrength mark, TimeSpan age, CachePolicy policy)
+        in RequestHead request, StoredResponse stored, MarkStrength mark, bool isTrusted, TimeSpan age, CachePolicy policy)
     {
         var head = stored.Head;
         ref readonly var directives = ref head.CacheControl;
@@ -57,6 +58,10 @@ internal static class Reuse
         // Section 4.4. Only an entity tag tells two states of one second apart, and nothing that is not confirmed stands in for an error.
         if (mark == MarkStrength.Invalid)
             return (head.EntityTag is null ? ReuseVerb.Forward : ReuseVerb.Validate, ReuseReason.Invalidated);
+
+        // An invalidation may have come that nobody here has heard of. Should the origin fail too, what is stored is the best there is.
+        if (!isTrusted)
+            return Ask(head, ReuseReason.OutOfTouch);
 
         // Section 4, fifth clause.
         if (directives.NoCache)
@@ -136,6 +141,9 @@ internal enum ReuseReason
 
     /// <summary>An invalidation asks for validation.</summary>
     Invalidated,
+
+    /// <summary>The node could not know of an invalidation.</summary>
+    OutOfTouch,
 
     /// <summary>The response's no-cache.</summary>
     NoCache,

@@ -46,10 +46,11 @@ internal sealed class Body
     /// <summary>Copies all of it.</summary>
     public void CopyTo(Span<byte> target)
     {
-        foreach (var piece in Pieces(0, Length))
+        var segments = _segments is null ? new ReadOnlySpan<byte[]>(in _first) : _segments;
+        foreach (var segment in segments)
         {
-            piece.Span.CopyTo(target);
-            target = target[piece.Length..];
+            segment.CopyTo(target);
+            target = target[segment.Length..];
         }
     }
 

@@ -21,18 +21,18 @@ internal sealed class RemoteResponses(
     /// <summary>What may be on its way to the remote store at one time, all together; beyond it a response stays on this node.</summary>
     private const long MaxPendingBytes = 32 << 20;
 
-    /// <summary>The name of an item that says: what comes back for this cannot be shared. Longer names are those of variants.</summary>
+    /// <summary>The name of an item that says: what comes back for this cannot be shared.</summary>
     private const string Unshareable = "!";
 
     private long _pendingBytes;
 
     /// <summary>Finds what is stored for the request, and keeps it here as well; or takes the lease for the fetch.</summary>
     /// <param name="cacheKey">The cache key.</param>
-    /// <param name="lease">What is fetched by one alone: the key of the flight.</param>
+    /// <param name="lease">What is fetched by one node alone; <c>null</c>: each fetches for itself.</param>
     /// <param name="requestFields">The request's fields as forwarded.</param>
     /// <param name="cancellation">Gives up.</param>
     public async ValueTask<RemoteAnswer> FindAsync(
-        string cacheKey, string lease, IDictionary<string, StringValues> requestFields, CancellationToken cancellation)
+        string cacheKey, string? lease, IDictionary<string, StringValues> requestFields, CancellationToken cancellation)
     {
         var standing = node.Standing; // before: what is invalidated from now on hides what is found
         var found = await store.FindAsync(cacheKey, lease, cancellation);
@@ -44,7 +44,7 @@ internal sealed class RemoteResponses(
         {
             if (item.Value.IsEmpty)
             {
-                isUnshareable |= item.Name == UnshareableName(lease);
+                isUnshareable |= lease is not null && item.Name == Unshareable;
                 continue;
             }
             if (StoredResponseCodec.Decode(cacheKey, item.Value.Span, item.Resident, clock.Now, standing, fenceOf) is not var (response, retention)
@@ -76,12 +76,11 @@ internal sealed class RemoteResponses(
     /// <summary>Nothing came of the fetch that could be shared.</summary>
     /// <param name="cacheKey">The cache key.</param>
     /// <param name="fetch">What <see cref="FindAsync"/> answered before it.</param>
-    /// <param name="lease">What it was asked with.</param>
     /// <param name="memory">How long the other nodes are to know, so that nobody waits for what each must fetch for itself; zero: they are not told.</param>
-    public void StoreNothing(string cacheKey, RemoteAnswer fetch, string lease, TimeSpan memory)
+    public void StoreNothing(string cacheKey, RemoteAnswer fetch, TimeSpan memory)
     {
         if (memory > TimeSpan.Zero && fetch.Lease is not null)
-            Send(cacheKey, new RemoteItem(UnshareableName(lease), default, [Tag.Of(Tag.Key(cacheKey))], fetch.Position), fetch.Lease, memory);
+            Send(cacheKey, new RemoteItem(Unshareable, default, [Tag.Of(Tag.Key(CacheKey.UriOf(cacheKey)))], fetch.Position), fetch.Lease, memory);
         else
             Release(cacheKey, fetch);
     }
@@ -121,8 +120,6 @@ internal sealed class RemoteResponses(
             text.Append(response.VaryFields[i].ToLowerInvariant()).Append(response.VaryValues[i]?.Length ?? -1).Append(':').Append(response.VaryValues[i]);
         return Name(text.ToString());
     }
-
-    private static string UnshareableName(string lease) => Unshareable + Name(lease);
 
     private static string Name(string text) => Tag.Of(text).Hash.ToString("x16", System.Globalization.CultureInfo.InvariantCulture);
 }

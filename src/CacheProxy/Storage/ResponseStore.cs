@@ -54,7 +54,8 @@ internal sealed class ResponseStore : IDisposable
     public long Evicted => _eviction.Evicted;
 
     /// <summary>All that is stored at some moment while one goes through it, in no order.</summary>
-    public IEnumerable<CachedResource> All => _cache.Keys.Select(key => _cache.Get(key) as CachedResource).OfType<CachedResource>();
+    public IEnumerable<CachedResource> All =>
+        _cache.Keys.Select(key => _cache.Get(key) as CachedResource).OfType<CachedResource>().Where(resource => resource.Expires > _clock.Now);
 
     /// <summary>Everything stored under the key; <c>null</c> when nothing is, or when it has expired.</summary>
     public CachedResource? Find(ReadOnlySpan<char> key, DateTimeOffset now)

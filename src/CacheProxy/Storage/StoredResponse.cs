@@ -7,6 +7,14 @@ namespace CacheProxy.Storage;
 /// <summary>A response kept for reuse (RFC 9111 sections 1 and 3). Immutable: freshening makes a new one that shares the body.</summary>
 internal sealed class StoredResponse
 {
+    /// <summary>This object, the head, the body and their arrays.</summary>
+    private const long ObjectBytes = 352;
+
+    private const int ArrayBytes = 24, ReferenceBytes = 8, StringBytes = 26, PairBytes = 24;
+
+    /// <summary>A longer name is not one of those that the HTTP client has as constants.</summary>
+    private const int LongestSharedName = 32;
+
     /// <summary>The head without the fields that must not be stored, without Age.</summary>
     public required ResponseHead Head { get; init; }
 
@@ -39,19 +47,20 @@ internal sealed class StoredResponse
     /// <summary>The request had Authorization, so reuse rests on what RFC 9111 section 3.5 allows.</summary>
     public bool RequestWasAuthorized { get; init; }
 
-    /// <summary>Bytes this takes in memory, estimated: text, body and the objects around them.</summary>
+    /// <summary>Bytes this takes in memory, measured on a 64-bit runtime: text, body and the objects around them.</summary>
     public long Size
     {
         get
         {
-            const int objects = 400, perField = 64;
-            var size = objects + Body.Length;
+            var size = ObjectBytes + Body.Length;
             foreach (var (name, value) in Head.Fields)
-                size += perField + 2L * (name.Length + value.ToString().Length);
+                size += SizeOf(name, value);
+            if (VaryFields.Length > 0)
+                size += 2 * ArrayBytes;
             for (var i = 0; i < VaryFields.Length; i++)
-                size += perField + 2L * (VaryFields[i].Length + (VaryValues[i]?.Length ?? 0));
+                size += (2 * (ReferenceBytes + StringBytes)) + (2L * (VaryFields[i].Length + (VaryValues[i]?.Length ?? 0)));
             foreach (var (name, value) in Trailers ?? [])
-                size += perField + 2L * (name.Length + value.ToString().Length);
+                size += SizeOf(name, value);
             return size;
         }
     }
@@ -61,5 +70,13 @@ internal sealed class StoredResponse
     {
         var resident = now - ResponseTime;
         return resident > TimeSpan.Zero ? InitialAge + resident : InitialAge;
+    }
+
+    private static long SizeOf(string name, StringValues value)
+    {
+        long size = PairBytes + (name.Length > LongestSharedName ? StringBytes + (2L * name.Length) : 0);
+        foreach (var line in value)
+            size += StringBytes + (2L * (line?.Length ?? 0));
+        return value.Count > 1 ? size + ArrayBytes + (ReferenceBytes * value.Count) : size;
     }
 }

@@ -72,7 +72,7 @@ public class HitBenchmarks : IDisposable
     }
 
     [Benchmark]
-    public TimeSpan Decide() => Reuse.Decide(new RequestHead("GET", _fields), _stored, _stored.Fence.Check(_node), _clock.Now, _policy).Age;
+    public TimeSpan Decide() => Reuse.Decide(new RequestHead("GET", _fields), _stored, _stored.Fence.Check(_node), _node.IsInTouch, _clock.Now, _policy).Age;
 
     private StoredResponse Response() => new()
     {

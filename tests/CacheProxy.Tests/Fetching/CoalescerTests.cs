@@ -18,12 +18,12 @@ public sealed class CoalescerTests : IAsyncDisposable
     public void First_leads_and_others_board()
     {
         var coalescer = New();
-        var (flight, _, leads) = coalescer.JoinOrLead("a", Begin)!;
+        var (flight, _, leads) = coalescer.JoinOrLead("a", default, Begin)!;
         leads.ShouldBeTrue();
-        var (same, _, leadsToo) = coalescer.JoinOrLead("a", Begin)!;
+        var (same, _, leadsToo) = coalescer.JoinOrLead("a", default, Begin)!;
         leadsToo.ShouldBeFalse();
         same.ShouldBeSameAs(flight);
-        coalescer.JoinOrLead("b", Begin)!.Leads.ShouldBeTrue();
+        coalescer.JoinOrLead("b", default, Begin)!.Leads.ShouldBeTrue();
         coalescer.Count.ShouldBe(2);
     }
 
@@ -31,33 +31,33 @@ public sealed class CoalescerTests : IAsyncDisposable
     public void Flight_that_is_over_is_not_found()
     {
         var coalescer = New();
-        var (flight, _, _) = coalescer.JoinOrLead("a", Begin)!;
+        var (flight, _, _) = coalescer.JoinOrLead("a", default, Begin)!;
         coalescer.Remove(flight);
         coalescer.Count.ShouldBe(0);
-        coalescer.JoinOrLead("a", Begin)!.Leads.ShouldBeTrue();
+        coalescer.JoinOrLead("a", default, Begin)!.Leads.ShouldBeTrue();
     }
 
     [Fact]
     public void Flight_that_ends_does_not_take_its_successor_along()
     {
         var coalescer = New();
-        var (overtaken, _, _) = coalescer.JoinOrLead("a", Begin)!;
+        var (overtaken, _, _) = coalescer.JoinOrLead("a", default, Begin)!;
         _node.Invalidate("a");
-        var (successor, _, leads) = coalescer.JoinOrLead("a", Begin)!;
+        var (successor, _, leads) = coalescer.JoinOrLead("a", default, Begin)!;
         leads.ShouldBeTrue();
         coalescer.Remove(overtaken);
-        coalescer.JoinOrLead("a", Begin)!.Flight.ShouldBeSameAs(successor);
+        coalescer.JoinOrLead("a", default, Begin)!.Flight.ShouldBeSameAs(successor);
     }
 
     [Fact]
     public void Flight_that_an_invalidation_overtook_is_left_to_those_aboard()
     {
         var coalescer = New();
-        var (overtaken, _, _) = coalescer.JoinOrLead("a", Begin)!;
+        var (overtaken, _, _) = coalescer.JoinOrLead("a", default, Begin)!;
         _node.Invalidate("b");
-        coalescer.JoinOrLead("a", Begin)!.Leads.ShouldBeFalse();
+        coalescer.JoinOrLead("a", default, Begin)!.Leads.ShouldBeFalse();
         _node.Invalidate("a");
-        var (flight, _, leads) = coalescer.JoinOrLead("a", Begin)!;
+        var (flight, _, leads) = coalescer.JoinOrLead("a", default, Begin)!;
         leads.ShouldBeTrue();
         flight.ShouldNotBeSameAs(overtaken);
         flight.Fill.ShouldBeSameAs(_node.Standing);
@@ -67,16 +67,16 @@ public sealed class CoalescerTests : IAsyncDisposable
     public void Flight_whose_beginning_is_gone_is_not_boarded()
     {
         var coalescer = New();
-        var (flight, _, _) = coalescer.JoinOrLead("a", Begin)!;
+        var (flight, _, _) = coalescer.JoinOrLead("a", default, Begin)!;
         flight.Recording.StopKeeping();
-        coalescer.JoinOrLead("a", Begin)!.Leads.ShouldBeTrue();
+        coalescer.JoinOrLead("a", default, Begin)!.Leads.ShouldBeTrue();
     }
 
     [Fact]
     public void Who_finds_neither_a_flight_nor_what_it_has_stored_is_to_look_again()
     {
         var coalescer = New();
-        coalescer.JoinOrLead("a", (_, _) => null).ShouldBeNull();
+        coalescer.JoinOrLead("a", default, (_, _) => null).ShouldBeNull();
         coalescer.Count.ShouldBe(0);
     }
 
@@ -110,7 +110,7 @@ public sealed class CoalescerTests : IAsyncDisposable
             var leaders = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(() =>
             {
                 gate.SignalAndWait();
-                return coalescer.JoinOrLead($"key {round}", Begin)!.Leads;
+                return coalescer.JoinOrLead($"key {round}", default, Begin)!.Leads;
             }, TaskCreationOptions.LongRunning)));
             leaders.Count(leads => leads).ShouldBe(1);
         }

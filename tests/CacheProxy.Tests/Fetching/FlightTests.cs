@@ -108,6 +108,59 @@ public sealed class FlightTests
     }
 
     [Fact]
+    public async Task Background_flight_that_drips_for_ever_ends_after_five_minutes()
+    {
+        using var flight = Begin();
+        flight.RunInBackground();
+        flight.Leave(flight.TryBoard()!);
+        flight.Publish(Recorded(store: true, 1000, lifetime: TimeSpan.FromHours(1)));
+        _time.Advance(150 * Second);
+        flight.Leave(flight.TryBoard()!); // does not make it longer
+        flight.RunInBackground(); // nor does the next stale answer
+        _time.Advance(149 * Second);
+        flight.Cancellation.IsCancellationRequested.ShouldBeFalse();
+        _time.Advance(Second);
+        await CancelledAsync(flight);
+    }
+
+    [Fact]
+    public async Task Background_flight_with_passengers_at_its_end_becomes_as_any_other()
+    {
+        using var flight = Begin();
+        flight.RunInBackground();
+        flight.Publish(Recorded(store: true, 1000, lifetime: TimeSpan.FromHours(1)));
+        var passenger = flight.TryBoard()!;
+        _time.Advance(300 * Second);
+        flight.Cancellation.IsCancellationRequested.ShouldBeFalse();
+        flight.RunInBackground();
+        flight.Leave(passenger);
+        _time.Advance(4.9 * Second);
+        flight.Cancellation.IsCancellationRequested.ShouldBeFalse();
+        _time.Advance(0.1 * Second);
+        await CancelledAsync(flight);
+    }
+
+    [Fact]
+    public async Task Flights_under_way_end_with_the_service_and_none_begins_after_it()
+    {
+        var flights = new FlightsUnderWay();
+        using var over = Begin();
+        using var one = Begin();
+        using var other = Begin();
+        using var late = Begin();
+        var passenger = one.TryBoard();
+        foreach (var flight in new[] { one, over, other })
+            flights.Add(flight);
+        flights.Remove(over);
+        flights.Dispose();
+        flights.Add(late);
+        foreach (var flight in new[] { one, other, late })
+            await CancelledAsync(flight);
+        over.Cancellation.IsCancellationRequested.ShouldBeFalse();
+        passenger.ShouldNotBeNull();
+    }
+
+    [Fact]
     public void Background_flight_whose_answer_is_not_stored_is_of_no_use()
     {
         using var flight = Begin();
@@ -144,10 +197,11 @@ public sealed class FlightTests
         new FlightLimits(4 << 20, finishTime ?? (5 * Second), _time),
         new RecordingLimits(8 << 20, 3 * Second, new RecordingBudget(64 << 20), _time));
 
-    private static FlightAnswer Recorded(bool store, long? length) => new(FlightAnswerKind.Recorded)
+    private static FlightAnswer Recorded(bool store, long? length, TimeSpan lifetime = default) => new(FlightAnswerKind.Recorded)
     {
         Head = new ResponseHead(200, null, [], default),
         Decision = new StoreDecision(store, StoreReason.DefaultLifetime, Second, Second),
+        TimeToLive = lifetime,
         IsShared = store,
         ContentLength = length,
     };

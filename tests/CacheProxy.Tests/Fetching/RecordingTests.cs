@@ -60,6 +60,78 @@ public sealed class RecordingTests
     }
 
     [Fact]
+    public async Task Reader_that_leads_waits_for_the_head_and_then_for_bytes_and_may_leave_at_any_time()
+    {
+        var recording = Kept();
+        var leader = recording.TryJoin(leads: true)!;
+        var head = leader.HeadAsync(default).AsTask();
+        recording.Wake(); // nothing has come
+        head.IsCompleted.ShouldBeFalse();
+        recording.Announce(bytesFollow: true);
+        head.IsCompleted.ShouldBeFalse();
+        await recording.AppendAsync(Bytes(0, 3), default);
+        head.IsCompletedSuccessfully.ShouldBeTrue(); // on the writer's own thread
+        (await leader.ReadAsync(default)).Length.ShouldBe(3);
+
+        using var leaves = new CancellationTokenSource();
+        var read = leader.ReadAsync(leaves.Token).AsTask();
+        await leaves.CancelAsync();
+        (await Should.ThrowAsync<OperationCanceledException>(() => read)).CancellationToken.ShouldBe(leaves.Token);
+        await Should.ThrowAsync<OperationCanceledException>(() => leader.ReadAsync(leaves.Token).AsTask());
+        var again = leader.ReadAsync(default).AsTask();
+        again.IsCompleted.ShouldBeFalse();
+        await recording.AppendAsync(Bytes(3, 4), default);
+        (await again).Length.ShouldBe(4);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Reader_that_leads_and_loses_patience_in_any_moment_loses_no_bytes(int seed)
+    {
+        const int pieces = 5_000;
+        var random = new Random(seed);
+        var recording = Kept();
+        var leader = recording.TryJoin(leads: true)!;
+        recording.Announce(bytesFollow: true);
+        var reading = Task.Run(async () =>
+        {
+            using var all = new MemoryStream();
+            while (true)
+            {
+                using var leaves = new CancellationTokenSource();
+                var cancelling = random.Next(2) == 0 ? Task.Run(leaves.Cancel) : Task.CompletedTask;
+                try
+                {
+                    if (await leader.ReadAsync(leaves.Token) is not { Length: > 0 } piece)
+                        return all.ToArray();
+                    all.Write(piece.Span);
+                }
+                catch (OperationCanceledException)
+                {
+                    // Asks again.
+                }
+                await cancelling;
+            }
+        });
+        for (var i = 0; i < pieces; i++)
+            await recording.AppendAsync(Bytes(i * 7, 7), default);
+        recording.End(failed: false, null);
+        recording.Wake();
+        (await reading.InTimeAsync("the reader's end")).ShouldBe(Bytes(0, pieces * 7));
+    }
+
+    [Fact]
+    public async Task Leaving_costs_the_same_however_many_there_are()
+    {
+        var recording = Kept();
+        var readers = Enumerable.Range(0, 200_000).Select(_ => recording.TryJoin()!).ToArray();
+        new Random(1).Shuffle(readers);
+        // With a search among them all this would take minutes.
+        await Task.Run(() => Array.ForEach(readers, recording.Leave)).InTimeAsync("all have left");
+    }
+
+    [Fact]
     public void Slow_reader_does_not_hold_a_kept_recording_back()
     {
         var recording = Kept();

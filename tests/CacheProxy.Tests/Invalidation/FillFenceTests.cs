@@ -188,7 +188,7 @@ public sealed class FillFenceTests
                 () =>
                 {
                     needed = Volatile.Read(ref _invalidated);
-                    (flight, reader, leads) = cache.Coalescer.JoinOrLead(_key, Begin)!;
+                    (flight, reader, leads) = cache.Coalescer.JoinOrLead(_key, default, Begin)!;
                 },
                 () =>
                 {
@@ -226,7 +226,7 @@ public sealed class FillFenceTests
             var confirmed = false;
             return new Steps(
                 () => stored = cache.Find(_key)?.Variants[0],
-                () => (flight, _, leads) = cache.Coalescer.JoinOrLead(_key, Begin)!,
+                () => (flight, _, leads) = cache.Coalescer.JoinOrLead(_key, default, Begin)!,
                 () => confirmed = leads && stored is not null && ValueOf(stored) == Volatile.Read(ref _value),
                 () =>
                 {

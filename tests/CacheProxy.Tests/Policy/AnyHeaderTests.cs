@@ -58,7 +58,7 @@ public class AnyHeaderTests
 
         var now = HeaderText.Now.AddSeconds(seed);
         var stored = Stored(head, asked, age, decision);
-        var reuse = Reuse.Decide(asked, stored, MarkStrength.None, now, policy);
+        var reuse = Reuse.Decide(asked, stored, MarkStrength.None, isTrusted: true, now, policy);
         var isServed = reuse.Verb is ReuseVerb.Serve or ReuseVerb.ServeStale;
         Validation.Freshen(stored.Head, head, now, policy.StoreSetCookie);
         Preconditions.Evaluate(asked, stored.Head, 10);
@@ -93,7 +93,7 @@ public class AnyHeaderTests
                 return true;
             var stored = Stored(head, HeaderText.Request(), TimeSpan.Zero, decision);
             var now = HeaderText.Now + decision.FreshnessLifetime;
-            return Reuse.Decide(Request(request), stored, MarkStrength.None, now, policy).Verb is not (ReuseVerb.Serve or ReuseVerb.ServeStale)
+            return Reuse.Decide(Request(request), stored, MarkStrength.None, isTrusted: true, now, policy).Verb is not (ReuseVerb.Serve or ReuseVerb.ServeStale)
                 && !Reuse.MayServeOnError(stored, now, policy);
         });
     }).Check(Config.QuickThrowOnFailure.WithMaxTest(1000));

@@ -115,7 +115,7 @@ public class ReuseTests
     {
         var stored = Given.Stored(response, Given.Rfc9111, "Authorization: x");
 
-        Text(Reuse.Decide(HeaderText.Request(), stored, MarkStrength.None, HeaderText.Now, Given.Rfc9111)).ShouldBe(expected);
+        Text(Reuse.Decide(HeaderText.Request(), stored, MarkStrength.None, isTrusted: true, HeaderText.Now, Given.Rfc9111)).ShouldBe(expected);
     }
 
     [Theory]
@@ -144,7 +144,7 @@ public class ReuseTests
             var policy = Given.OneMinute with { HonorRequestDirectives = true, DefaultStaleIfError = TimeSpan.FromHours(1) };
             var stored = Given.Stored($"Cache-Control: {text.Replace('|', ' ')} | Age: {seconds / 4}", policy);
             var now = HeaderText.Now.AddSeconds(seconds);
-            var decision = Reuse.Decide(HeaderText.Request("Cache-Control: max-stale"), stored, MarkStrength.None, now, policy);
+            var decision = Reuse.Decide(HeaderText.Request("Cache-Control: max-stale"), stored, MarkStrength.None, isTrusted: true, now, policy);
             return decision.Age <= policy.MaxAge
                 || (decision.Verb is not (ReuseVerb.Serve or ReuseVerb.ServeStale) && !Reuse.MayServeOnError(stored, now, policy));
         }).QuickCheckThrowOnFailure();
@@ -155,13 +155,13 @@ public class ReuseTests
         var stored = Given.Stored("Cache-Control: max-age=100 | ETag: \"a\"", Given.Rfc9111);
         var request = HeaderText.Request("Cache-Control: max-age=50");
 
-        Allocation.Of(() => Reuse.Decide(request, stored, MarkStrength.None, HeaderText.Now, Given.Rfc9111)).ShouldBe(0);
+        Allocation.Of(() => Reuse.Decide(request, stored, MarkStrength.None, isTrusted: true, HeaderText.Now, Given.Rfc9111)).ShouldBe(0);
     }
 
     private static string Decide(string policy, string request, string response, int seconds)
     {
         var stored = Given.Stored(response, Given.Named(policy));
-        return Text(Reuse.Decide(HeaderText.Request(request), stored, MarkStrength.None, HeaderText.Now.AddSeconds(seconds), Given.Named(policy)));
+        return Text(Reuse.Decide(HeaderText.Request(request), stored, MarkStrength.None, isTrusted: true, HeaderText.Now.AddSeconds(seconds), Given.Named(policy)));
     }
 
     private static string Text(ReuseDecision decision) => $"{decision.Verb} {decision.Reason}";

@@ -219,7 +219,7 @@ public class StorabilityTests
         var head = new RequestHead("GET", HeaderText.Request("X-Key: x").Fields, ["X-Key"]);
 
         Storability.Decide(head, HeaderText.Response(""), TimeSpan.Zero, Given.Named("minute, cookies")).Reason.ShouldBe(StoreReason.Authorization);
-        Reuse.Decide(head, Given.Stored("", Given.OneMinute), MarkStrength.None, HeaderText.Now, Given.OneMinute).Verb.ShouldBe(ReuseVerb.Forward);
+        Reuse.Decide(head, Given.Stored("", Given.OneMinute), MarkStrength.None, isTrusted: true, HeaderText.Now, Given.OneMinute).Verb.ShouldBe(ReuseVerb.Forward);
     }
 
     [Fact]

@@ -272,6 +272,16 @@ public sealed class CoalescingTests
     }
 
     [Fact]
+    public async Task Fetch_that_nobody_waits_for_ends_with_the_service()
+    {
+        await using var origin = HoldingTheBody();
+        var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient);
+        await LeaveAsync(proxy, withinTheBody: true);
+        await proxy.DisposeAsync();
+        await _closed.Task.InTimeAsync("the end of the origin's connection");
+    }
+
+    [Fact]
     public async Task Fetch_that_nobody_waits_for_is_cancelled_when_it_outgrows_what_is_stored()
     {
         await using var origin = new ScriptedOrigin(async r =>

@@ -1,0 +1,84 @@
+using CacheProxy.Coherence;
+using CacheProxy.Keys;
+using CacheProxy.Policy;
+using CacheProxy.Storage;
+
+namespace CacheProxy.Fetching;
+
+/// <content>The stored responses that all nodes share: asked before the origin is, and told afterwards.</content>
+internal sealed partial class OriginFetch
+{
+    /// <summary>How long another node's fetch of the same thing is waited for; then this one goes to the origin as well.</summary>
+    private static readonly TimeSpan HeldWait = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(80);
+
+    /// <summary>What was said before the fetch; <c>null</c> once it has been told what came of it, or when nobody was asked.</summary>
+    private RemoteAnswer? _remote;
+
+    /// <summary>
+    /// Variants and what only one may have are fetched by each node for itself: what an invalidation names is the URL, and so is the lease that it
+    /// takes away.
+    /// </summary>
+    private string? LeaseName => _flight.Key == CacheKey.UriOf(_order.CacheKey) ? Tag.Key(_flight.Key) : null;
+
+    /// <returns>Whether that was all; otherwise the origin is to be asked.</returns>
+    private async ValueTask<bool> AnswerRemotelyAsync(RemoteResponses remote)
+    {
+        if (_order.Need.IsPending)
+            return false;
+        var began = _fetcher.Time.GetTimestamp();
+        for (var pause = TimeSpan.FromMilliseconds(5); ; pause = pause < LongestPause ? 2 * pause : LongestPause)
+        {
+            _remote = await remote.FindAsync(_order.CacheKey, LeaseName, _requestFields, _flight.Cancellation);
+            if (_remote.Kind != RemoteFindKind.Held || _fetcher.Time.GetElapsedTime(began) > HeldWait)
+                break;
+            await Task.Delay(pause, _fetcher.Time, _flight.Cancellation);
+        }
+        if (_remote.Kind != RemoteFindKind.Found || !_order.Need.IsMetAt(_remote.Position))
+            return false;
+        if (_remote.IsUnshareable)
+        {
+            _fetcher.Coalescer.RememberUncacheable(_flight.Key, _fetcher.Clock.Now);
+            Publish(new FlightAnswer(FlightAnswerKind.Alone));
+            return true;
+        }
+        if (_remote.Response is not { } found
+            || Reuse.Decide(Request, found, found.Fence.Check(_fetcher.Node), isTrusted: true, _fetcher.Clock.Now, _order.Settings.Policy).Verb != ReuseVerb.Serve)
+            return false;
+        Publish(new FlightAnswer(FlightAnswerKind.Found) { Stored = found, IsShared = true });
+        return true;
+    }
+
+    /// <summary>What the origin's own caches must not answer from behind either.</summary>
+    private void RequireOfOrigin()
+    {
+        var place = _remote is { Position.Generation: not 0 } said ? said.Position : _flight.Fill.Shared;
+        if (!_order.Need.IsNone && !_order.Need.IsMetAt(place))
+            place = _order.Need.Position;
+        _requestFields[MinSeq.FieldName] = place.Generation == 0 ? Invalidation.Need.PendingText : place.ToString();
+    }
+
+    private void ShareStored(StoredResponse stored, TimeSpan retention)
+    {
+        if (_fetcher.Remote is not { } remote || _remote is not { } fetch)
+            return;
+        _remote = null;
+        remote.Store(_order.CacheKey, stored, retention, fetch);
+    }
+
+    /// <param name="memory">How long others are to know that nothing comes of it.</param>
+    private void ShareNothing(TimeSpan memory = default)
+    {
+        if (_fetcher.Remote is not { } remote || _remote is not { } fetch)
+            return;
+        _remote = null;
+        remote.StoreNothing(_order.CacheKey, fetch, memory);
+    }
+}
+
+/// <summary>A request field between caches of one system: the answer must not come from before this place in the order of invalidations.</summary>
+internal static class MinSeq
+{
+    public const string FieldName = "CacheProxy-Min-Seq";
+}

@@ -1,0 +1,270 @@
+using System.Diagnostics;
+using CacheProxy.Coherence.Tests;
+using CacheProxy.Invalidation;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace CacheProxy.Tests.Scenarios;
+
+/// <summary>Three nodes before one origin, over a real Redis; time is the real one.</summary>
+public sealed class ClusterTests
+{
+    [Fact]
+    public async Task What_one_node_has_fetched_the_others_find()
+    {
+        await using var cluster = await Cluster.StartAsync(r => Respond($"body {r.Number}", "Age: 7\r\nX-Kept: caf\u00e9\r\nVary: Accept-Language\r\nETag: \"1\""));
+        (await cluster.GetAsync(0, "/items/1", "Accept-Language: de")).ShouldBe("body 1");
+        await cluster.WaitForRemoteAsync(1);
+        var found = await cluster.ResponseAsync(1, "/items/1", "Accept-Language: de");
+        (await found.Content.ReadAsStringAsync()).ShouldBe("body 1");
+        found.Headers.GetValues("Cache-Status").Single().ShouldMatch("^CacheProxy; hit; ttl=5[0-3]; detail=remote$");
+        found.Headers.GetValues("X-Kept").Single().ShouldBe("caf\u00e9");
+        found.Headers.Age!.Value.TotalSeconds.ShouldBeInRange(7, 10);
+        (await cluster.StatusAsync(1, "/items/1", "Accept-Language: de")).ShouldMatch("^CacheProxy; hit; ttl=5[0-3]$"); // in memory from now on
+        (await cluster.GetAsync(2, "/items/1", "Accept-Language: fr")).ShouldBe("body 2"); // another variant
+        cluster.Origin.Requests.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task A_cold_key_on_every_node_makes_one_origin_request()
+    {
+        var release = new TaskCompletionSource();
+        await using var cluster = await Cluster.StartAsync(async r =>
+        {
+            await release.Task;
+            await r.WriteAsync(Respond($"body {r.Number}"));
+        });
+        var asked = Enumerable.Range(0, 90).Select(i => cluster.GetAsync(i % 3, "/hot")).ToArray();
+        await Eventually.TrueAsync(() => cluster.Nodes.Sum(node => node.Waiting) == 90, "all of them wait");
+        release.SetResult();
+        (await Task.WhenAll(asked)).ShouldAllBe(body => body == "body 1");
+        cluster.Origin.Requests.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_shared_is_not_queued_for()
+    {
+        var release = new TaskCompletionSource();
+        await using var cluster = await Cluster.StartAsync(async r =>
+        {
+            if (r.Number == 1)
+                await release.Task;
+            await r.WriteAsync(Respond($"body {r.Number}", "Cache-Control: no-store"));
+        });
+        var asked = Enumerable.Range(0, 9).Select(i => cluster.GetAsync(i % 3, "/private")).ToArray();
+        await Eventually.TrueAsync(() => cluster.Nodes.Sum(node => node.Waiting) == 9, "all of them wait");
+        var clock = Stopwatch.StartNew();
+        release.SetResult();
+        (await Task.WhenAll(asked)).Distinct().Count().ShouldBe(9); // each has its own
+        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(4)); // far below the time that a lease is waited for
+    }
+
+    [Fact]
+    public async Task A_write_through_one_node_is_seen_on_all_when_its_answer_arrives()
+    {
+        var version = 0;
+        await using var cluster = await Cluster.StartAsync(r =>
+        {
+            if (r.Method != "GET")
+                Interlocked.Increment(ref version);
+            return Respond($"version {Volatile.Read(ref version)}", r.Method == "GET" ? "Cache-Groups: \"items\"" : "Cache-Group-Invalidation: \"items\"");
+        });
+        for (var round = 1; round <= 20; round++)
+        {
+            for (var node = 0; node < 3; node++)
+                await cluster.GetAsync(node, "/items");
+            await cluster.SendAsync(round % 3, HttpMethod.Post, round % 2 == 0 ? "/items" : "/items/1"); // by its URL, or by its group
+            for (var node = 0; node < 3; node++)
+                (await cluster.GetAsync(node, "/items")).ShouldBe($"version {round}");
+        }
+    }
+
+    [Fact]
+    public async Task A_fetch_that_was_held_over_a_purge_never_comes_back_on_any_node()
+    {
+        var release = new TaskCompletionSource();
+        await using var cluster = await Cluster.StartAsync(async r =>
+        {
+            if (r.Number == 1)
+                await release.Task;
+            await r.WriteAsync(Respond(r.Number == 1 ? "old" : "new"));
+        });
+        var held = cluster.GetAsync(0, "/items/1");
+        await Eventually.TrueAsync(() => cluster.Origin.Requests.Count == 1, "the origin is asked");
+        var receipt = await cluster.PurgeAsync(1, "all");
+        receipt.Nodes.Count(node => node.Applied).ShouldBe(3);
+        var after = cluster.GetAsync(2, "/items/1"); // the lease of what is held is void: it need not wait
+        (await after).ShouldBe("new");
+        release.SetResult();
+        (await held).ShouldBe("old"); // it overlapped the purge
+        await cluster[0].WaitForFetchesAsync();
+        for (var node = 0; node < 3; node++)
+            (await cluster.GetAsync(node, "/items/1")).ShouldBe("new");
+    }
+
+    [Fact]
+    public async Task Without_Redis_every_request_is_answered_nothing_old_is_served_unasked_and_all_converges_after()
+    {
+        var version = 1;
+        await using var cluster = await Cluster.StartAsync(r =>
+        {
+            if (r.Method != "GET")
+                Interlocked.Increment(ref version);
+            var tag = $"\"{Volatile.Read(ref version)}\"";
+            return r.Head.Contains($"If-None-Match: {tag}", StringComparison.Ordinal) ? $"HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\n\r\n" : Respond($"version {version}", $"ETag: {tag}");
+        });
+        for (var node = 0; node < 3; node++)
+            await cluster.GetAsync(node, "/a");
+        await cluster.Redis.KillAsync();
+        await Eventually.TrueAsync(() => cluster.Nodes.All(node => !node.Core.Node.IsInTouch), "all nodes know that they are cut off");
+
+        (await cluster.GetAsync(0, "/a")).ShouldBe("version 1");
+        (await cluster.StatusAsync(0, "/a")).ShouldContain("fwd=stale"); // asked each time
+        await cluster.SendAsync(1, HttpMethod.Put, "/a"); // the other nodes cannot hear of it
+        for (var node = 0; node < 3; node++)
+            (await cluster.GetAsync(node, "/a")).ShouldBe("version 2");
+        (await cluster.GetAsync(2, "/never-seen")).ShouldBe("version 2");
+
+        await cluster.Redis.StartAsync(); // empty
+        await Eventually.TrueAsync(() => cluster.Nodes.All(node => node.Core.Node.IsInTouch), "all nodes are in touch again");
+        for (var node = 0; node < 3; node++)
+            (await cluster.GetAsync(node, "/a")).ShouldBe("version 2");
+        await Eventually.TrueAsync(() => cluster.StatusAsync(0, "/a").Result.Contains("hit", StringComparison.Ordinal), "it is served unasked again");
+    }
+
+    [Fact]
+    public async Task A_Redis_that_hangs_delays_requests_by_its_budget_and_fails_none()
+    {
+        await using var cluster = await Cluster.StartAsync(r => Respond($"body {r.Number}"));
+        await cluster.GetAsync(0, "/warm");
+        cluster.Redis.Pause();
+        try
+        {
+            for (var i = 0; i < 30; i++)
+            {
+                var clock = Stopwatch.StartNew();
+                (await cluster.ResponseAsync(i % 3, $"/cold/{i}")).IsSuccessStatusCode.ShouldBeTrue();
+                clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(5)); // budget 50 ms; the rest is this machine
+            }
+            (await cluster.SendAsync(0, HttpMethod.Post, "/warm")).IsSuccessStatusCode.ShouldBeTrue();
+            (await cluster.GetAsync(0, "/warm")).ShouldNotBe("body 1");
+        }
+        finally
+        {
+            cluster.Redis.Resume();
+        }
+        await Eventually.TrueAsync(() => cluster.Nodes.All(node => node.Core.Node.IsInTouch), "all nodes are in touch again");
+    }
+
+    [Theory]
+    [InlineData(ReadYourWrites.Field)]
+    [InlineData(ReadYourWrites.Cookie)]
+    public async Task A_client_that_brings_its_token_is_not_answered_from_before_its_write(ReadYourWrites kind)
+    {
+        var version = 1;
+        await using var cluster = await Cluster.StartAsync(r =>
+        {
+            if (r.Method != "GET")
+                Interlocked.Increment(ref version);
+            return Respond($"version {version}");
+        }, options =>
+        {
+            options.Coherence.WriteWait = TimeSpan.Zero; // the answer does not wait for the others
+            options.Routes["origin"] = new RouteCacheOptions { ReadYourWrites = kind, OutOfTouchGrace = TimeSpan.FromHours(1) };
+        });
+        await cluster.GetAsync(1, "/a");
+        cluster.Redis.Pause(); // node 1 does not hear of it
+        string token;
+        try
+        {
+            var written = await cluster.SendAsync(0, HttpMethod.Put, "/a");
+            token = kind == ReadYourWrites.Field ? "CacheProxy-Seq: " + written.Headers.GetValues("CacheProxy-Seq").Single()
+                : "Cookie: " + written.Headers.GetValues("Set-Cookie").Single().Split(';')[0];
+            token.ShouldContain("pending");
+            (await cluster.GetAsync(1, "/a")).ShouldBe("version 1"); // who brings no token is within the route's grace
+            (await cluster.GetAsync(1, "/a", token)).ShouldBe("version 2");
+        }
+        finally
+        {
+            cluster.Redis.Resume();
+        }
+        await Eventually.TrueAsync(() => cluster.Nodes.All(node => node.Core.Node.IsInTouch), "all nodes are in touch again");
+        var again = await cluster.SendAsync(0, HttpMethod.Put, "/a");
+        var value = kind == ReadYourWrites.Field ? again.Headers.GetValues("CacheProxy-Seq").Single() : again.Headers.GetValues("Set-Cookie").Single();
+        value.ShouldMatch("[0-9a-f]{16}\\.[0-9]+");
+        (await cluster.GetAsync(1, "/a", kind == ReadYourWrites.Field ? "CacheProxy-Seq: " + value : "Cookie: " + value.Split(';')[0])).ShouldBe("version 3");
+    }
+
+    [Fact]
+    public async Task The_origin_is_told_what_it_must_not_answer_from_behind_and_no_client_can_tell_it()
+    {
+        await using var cluster = await Cluster.StartAsync(r => Respond("x"));
+        await cluster.GetAsync(0, "/a", "CacheProxy-Min-Seq: ffffffffffffffff.999", "CacheProxy-Seq: ffffffffffffffff.999");
+        var head = cluster.Origin.Requests[0].Head;
+        head.ShouldMatch("CacheProxy-Min-Seq: [0-9a-f]{16}\\.[0-9]+\r\n");
+        head.ShouldNotContain("ffffffffffffffff");
+    }
+
+    private static string Respond(string body, string fields = "X: y") => $"HTTP/1.1 200 OK\r\n{fields}\r\nContent-Length: {body.Length}\r\n\r\n{body}";
+
+    private sealed class Cluster : IAsyncDisposable
+    {
+        private Cluster(RedisServer redis, ScriptedOrigin origin, RunningProxy[] nodes) => (Redis, Origin, Nodes) = (redis, origin, nodes);
+
+        public RedisServer Redis { get; }
+
+        public ScriptedOrigin Origin { get; }
+
+        public RunningProxy[] Nodes { get; }
+
+        public RunningProxy this[int node] => Nodes[node];
+
+        public static Task<Cluster> StartAsync(Func<OriginRequest, string> answer, Action<CacheProxyOptions>? configure = null) =>
+            StartAsync(request => request.WriteAsync(answer(request)), configure);
+
+        public static async Task<Cluster> StartAsync(Func<OriginRequest, Task> script, Action<CacheProxyOptions>? configure = null)
+        {
+            var redis = await RedisServer.StartAsync();
+            var origin = new ScriptedOrigin(script);
+            var nodes = await Task.WhenAll(Enumerable.Range(0, 3).Select(i => RunningProxy.StartAsync(origin.Address, options =>
+            {
+                options.Coherence.Redis = redis.Address;
+                options.Coherence.NodeName = $"node-{i}";
+                configure?.Invoke(options);
+            }, build: builder => builder.Services.AddSingleton(TimeProvider.System))));
+            var cluster = new Cluster(redis, origin, nodes);
+            await Eventually.TrueAsync(() => nodes.All(node => node.Core.Node.IsInTouch), "all nodes are in touch");
+            return cluster;
+        }
+
+        public async Task<string> GetAsync(int node, string target, params string[] fields) =>
+            await (await Nodes[node].GetAsync(target, [.. fields, "Host: shop.example"])).Content.ReadAsStringAsync();
+
+        public Task<HttpResponseMessage> SendAsync(int node, HttpMethod method, string target) => Nodes[node].SendAsync(method, target, "Host: shop.example");
+
+        public Task<HttpResponseMessage> ResponseAsync(int node, string target, params string[] fields) =>
+            Nodes[node].GetAsync(target, [.. fields, "Host: shop.example"]);
+
+        public async Task<string> StatusAsync(int node, string target, params string[] fields) =>
+            (await Nodes[node].GetAsync(target, [.. fields, "Host: shop.example"])).Headers.GetValues("Cache-Status").Single();
+
+        public async Task<CacheProxy.Coherence.InvalidationReceipt> PurgeAsync(int node, string what) =>
+            await Nodes[node].Core.Invalidator.PurgeAsync(
+                PurgeOrder.Read(System.Text.Json.JsonDocument.Parse($$"""{"{{what}}": true}""").RootElement, [])!, TimeSpan.FromSeconds(5), default);
+
+        public async Task WaitForRemoteAsync(int count)
+        {
+            var redis = await Redis.ClientAsync();
+            var server = redis.Multiplexer.GetServer(redis.Multiplexer.GetEndPoints()[0]);
+            await Eventually.TrueAsync(() => server.Keys(pattern: "*:1:*").Count() >= count, $"{count} are in Redis");
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            foreach (var node in Nodes)
+                await node.DisposeAsync();
+            await Origin.DisposeAsync();
+            await Redis.DisposeAsync();
+        }
+    }
+}
