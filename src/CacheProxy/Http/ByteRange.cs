@@ -9,7 +9,7 @@ namespace CacheProxy.Http;
 internal readonly record struct ByteRange(ByteRangeKind Kind, long Offset, long Length)
 {
     /// <summary>More ranges than this are answered by the whole.</summary>
-    public const int MaxRanges = 16;
+    public const int MaxRanges = 5;
 
     /// <summary>A single range of bytes. Another unit, several ranges and anything unreadable are ignored, as section 14.2 allows.</summary>
     public static ByteRange Parse(StringValues lines, long bodyLength)

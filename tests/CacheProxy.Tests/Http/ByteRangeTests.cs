@@ -67,7 +67,7 @@ public class ByteRangeTests
     [InlineData("bytes=5-6,0-1", "")] // not ascending
     [InlineData("bytes=0-1,1-2", "")]
     [InlineData("bytes=0-1,x", "")]
-    [InlineData("bytes=0-0,1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8,10-,10-,10-,10-,10-,10-,10-,10-", "")] // too many
+    [InlineData("bytes=0-0,1-1,2-2,3-3,4-4,5-5", "")] // too many
     [InlineData("lines=0-1,3-4", "")]
     public void Several_ranges_are_served_when_they_ascend(string text, string expected) =>
         string.Join(' ', ByteRange.ParseSeveral(text, 10).Select(range => range.Kind == ByteRangeKind.Unsatisfiable ? "unsatisfiable" : $"{range.Offset}+{range.Length}"))
