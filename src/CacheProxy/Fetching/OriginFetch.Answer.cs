@@ -7,6 +7,7 @@ using CacheProxy.Policy;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace CacheProxy.Fetching;
 
@@ -111,7 +112,8 @@ internal sealed partial class OriginFetch
     /// <summary>No head came: a stored response stands in where it may, else YARP's status goes to all who wait, but never into the store.</summary>
     private async Task<bool> OnNoAnswerAsync()
     {
-        if (StandIn() is { } standIn)
+        // Without a destination that YARP holds for healthy the error may last: what is kept is the better answer.
+        if (StandIn(Context.Features.Get<IForwarderErrorFeature>()?.Error == ForwarderError.NoAvailableDestinations) is { } standIn)
         {
             Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true });
             return true;
@@ -133,6 +135,6 @@ internal sealed partial class OriginFetch
         return true;
     }
 
-    private StoredResponse? StandIn() =>
-        _order.Stale is { } stale && stale.Fence.Check(_fetcher.Node) < MarkStrength.Invalid && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy) ? stale : null;
+    private StoredResponse? StandIn(bool isUnhealthy = false) =>
+        _order.Stale is { } stale && stale.Fence.Check(_fetcher.Node) < MarkStrength.Invalid && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy, isUnhealthy) ? stale : null;
 }

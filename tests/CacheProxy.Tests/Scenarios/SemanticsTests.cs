@@ -1,4 +1,7 @@
 using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Model;
 using static CacheProxy.Tests.Scenarios.StoryTests;
 
 namespace CacheProxy.Tests.Scenarios;
@@ -329,6 +332,26 @@ public sealed class SemanticsTests
         (await Text(await proxy.GetAsync("/", "Range: bytes=4-5, 0-1"))).ShouldBe("0123456789");
         (await Text(await proxy.GetAsync("/cold", "Range: bytes=0-1, 4-5"))).ShouldBe("0123456789"); // not put together while it arrives
         origin.Requests.Count.ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData(CacheProfile.Rfc9111, HttpStatusCode.OK)]
+    [InlineData(CacheProfile.OneMinute, HttpStatusCode.ServiceUnavailable)] // nothing older than a minute, ever
+    public async Task Without_a_healthy_server_what_is_kept_is_served(CacheProfile profile, HttpStatusCode expected)
+    {
+        var isHealthy = true;
+        await using var origin = ScriptedOrigin.Answering(_ => Respond("body", "200 OK", "Cache-Control: max-age=10\r\nETag: \"a\"\r\n"));
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.Profile = profile, afterCache: pipeline => pipeline.Use((context, next) =>
+        {
+            if (!isHealthy)
+                context.Features.GetRequiredFeature<IReverseProxyFeature>().AvailableDestinations = [];
+            return next();
+        }));
+        await proxy.GetAsync("/");
+        isHealthy = false;
+        proxy.Time.Advance(TimeSpan.FromMinutes(10));
+
+        (await proxy.GetAsync("/")).StatusCode.ShouldBe(expected);
     }
 
     // The owner's two switches.
