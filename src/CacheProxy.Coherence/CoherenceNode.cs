@@ -95,7 +95,7 @@ public sealed partial class CoherenceNode : IAsyncDisposable
             return;
         _timer = _time.CreateTimer(_ => Ring(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         var first = _firstTouch.Task;
-        await _order.StartAsync(Ring);
+        await _order.StartAsync(_id, Ring);
         Ring();
         await EndsWithinAsync(first, _staleness, cancellation);
     }
