@@ -51,13 +51,6 @@ internal sealed class HotKeys(int capacity)
         }
     }
 
-    /// <summary>It turned out not to be worth remembering.</summary>
-    public void Forget(string key)
-    {
-        lock (_lock)
-            _counts.Remove(key);
-    }
-
     /// <summary>What was hit long ago counts for less than what is hit now.</summary>
     public void Halve()
     {

@@ -122,21 +122,29 @@ internal sealed class Warmer : BackgroundService
     private async Task WarmAsync(CancellationToken cancellation)
     {
         var running = new List<Task<(WarmingItem Item, InnerAnswer Answer, int Stretch)>>();
-        while (true)
+        Task? turn = null;
+        while (_queue.Count > 0 || running.Count > 0)
         {
-            var limit = _pace.IsProbing ? 1 : _options.Concurrency;
-            if (running.Count < limit && _queue.TryTake(out var item))
+            if (running.Count < (_pace.IsProbing ? 1 : _options.Concurrency) && _queue.Count > 0)
             {
-                await _pace.NextAsync(cancellation);
-                running.Add(GetAsync(item, cancellation));
-                continue;
+                turn ??= _pace.NextAsync(cancellation);
+                if (turn.IsCompleted)
+                {
+                    await turn;
+                    turn = null;
+                    running.Add(GetAsync(_queue.Take(), cancellation));
+                    continue;
+                }
             }
-            if (running.Count == 0)
-                return;
-            var ended = await Task.WhenAny(running);
-            running.Remove(ended);
-            var (got, answer, stretch) = await ended;
-            OnAnswer(got, answer, stretch);
+            await Task.WhenAny(turn is { IsCompleted: false } ? [turn, .. running] : running);
+            foreach (var ended in running.FindAll(task => task.IsCompleted))
+            {
+                running.Remove(ended);
+                var (item, answer, stretch) = await ended;
+                OnAnswer(item, answer, stretch);
+                if (answer.Result == InnerResult.Trouble && turn is { IsCompleted: true })
+                    turn = null; // it was before the pause
+            }
         }
     }
 

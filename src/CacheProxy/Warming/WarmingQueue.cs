@@ -42,7 +42,9 @@ internal sealed class WarmingQueue(int capacity)
         return refused;
     }
 
-    public bool TryTake(out WarmingItem item) => _items.TryDequeue(out item!);
+    public int Count => _items.Count;
+
+    public WarmingItem Take() => _items.Dequeue();
 
     /// <summary>Once more, after all the others.</summary>
     public void PutBack(WarmingItem item) => _items.Enqueue(item with { Attempts = item.Attempts + 1 });
