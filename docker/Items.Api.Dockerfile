@@ -4,6 +4,8 @@ WORKDIR /source
 
 # Project files alone: this layer is built again only when a dependency changes.
 COPY global.json Directory.Build.props Directory.Packages.props ./
+COPY src/CacheProxy.Coherence/CacheProxy.Coherence.csproj src/CacheProxy.Coherence/
+COPY src/CacheProxy.Origin/CacheProxy.Origin.csproj src/CacheProxy.Origin/
 COPY src/Items.Api/Items.Api.csproj src/Items.Api/
 RUN dotnet restore src/Items.Api --use-current-runtime -p:PublishReadyToRun=true
 

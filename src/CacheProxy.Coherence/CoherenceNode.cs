@@ -85,6 +85,9 @@ public sealed partial class CoherenceNode : IAsyncDisposable
     /// <summary>Whether the order has been heard from within <see cref="CoherenceOptions.Staleness"/> and that much more.</summary>
     public bool IsInTouchWithin(TimeSpan grace) => _order.IsInProcess || SinceHeard < _staleness + grace;
 
+    /// <summary><see cref="CoherenceOptions.Staleness"/>.</summary>
+    public TimeSpan Staleness => _staleness;
+
     /// <summary>Whether there are no other nodes, and nothing outside this process to ask.</summary>
     public bool IsAlone => _order.IsInProcess;
 
@@ -95,7 +98,7 @@ public sealed partial class CoherenceNode : IAsyncDisposable
             return;
         _timer = _time.CreateTimer(_ => Ring(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         var first = _firstTouch.Task;
-        await _order.StartAsync(Ring);
+        await _order.StartAsync(_id, Ring);
         Ring();
         await EndsWithinAsync(first, _staleness, cancellation);
     }

@@ -13,7 +13,7 @@ internal interface IOrder : IAsyncDisposable
     bool IsReachable { get; }
 
     /// <summary>Begins to connect. <paramref name="ring"/> is called whenever something may be new; too often is harmless, never is too.</summary>
-    ValueTask StartAsync(Action ring);
+    ValueTask StartAsync(string node, Action ring);
 
     /// <summary>One exchange.</summary>
     /// <returns><c>null</c> when there was no answer in time: what was to be added may have been, and is not added twice when sent again.</returns>

@@ -13,7 +13,7 @@ internal sealed class InProcessOrder : IOrder
 
     public OrderPlace Now => _now;
 
-    public ValueTask StartAsync(Action ring) => ValueTask.CompletedTask;
+    public ValueTask StartAsync(string node, Action ring) => ValueTask.CompletedTask;
 
     /// <remarks>Exchanges come one after another.</remarks>
     public ValueTask<OrderAnswer?> ExchangeAsync(OrderQuestion question)

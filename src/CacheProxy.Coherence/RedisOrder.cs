@@ -32,9 +32,9 @@ internal sealed class RedisOrder : IOrder
     /// <summary>Braces: all keys in one slot of a cluster.</summary>
     public static string Prefix(CoherenceOptions options) => "{" + options.KeyPrefix + "}";
 
-    public ValueTask StartAsync(Action ring)
+    public ValueTask StartAsync(string node, Action ring)
     {
-        _connection.Start([_prefix + ":bell"], ring);
+        _connection.Start([$"{_prefix}:bell", $"{_prefix}:bell:{node}"], ring); // something is new; somebody has acknowledged
         return ValueTask.CompletedTask;
     }
 

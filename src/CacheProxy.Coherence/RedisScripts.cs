@@ -13,8 +13,8 @@ namespace CacheProxy.Coherence;
 ///  128    ...    the slots of Marks as sequences: soft, invalid, hard; 2 x 2^18 x 8 bytes each
 /// {prefix}:inv     stream, ids {sequence}-0, about 10,000 entries: o origin, k its number, n nonce, w awaited, p payload (InvalidationCodec)
 /// {prefix}:nodes   hash: node id -> "generation applied time number"; time is Redis' own, in ms; "" -> since when the hash exists
-/// {prefix}:lease:  strings: hash of the lease's text -> token
-/// {prefix}:1:      hashes: SHA-256 of the key -> name -> RemoteItemCodec
+/// {prefix}:lease:  strings: hash of the lease's text -> token, blank, sequence it was given at
+/// {prefix}:1:      hashes: SHA-256 of the key -> name -> when it was stored (Redis' own time in ms, 8 bytes), RemoteItemCodec
 /// </code>
 /// The braces are part of the names: one slot of a cluster.
 /// </remarks>
@@ -70,6 +70,11 @@ internal static class RedisScripts
           if #bytes < 46 + count * 8 then return nil end
           return { gen = string.sub(bytes, 5, 20), fill = num(bytes, 21), version = num(bytes, 29), hashes = string.sub(bytes, 47, 46 + count * 8) }
         end
+        local function kept(bytes) return type(bytes) == 'string' and parse(string.sub(bytes, 9)) or nil, num(bytes, 1) end
+        local function clock()
+          local time = redis.call('TIME')
+          return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+        end
 
         """;
 
@@ -122,8 +127,7 @@ internal static class RedisScripts
           end
         end
 
-        local time = redis.call('TIME')
-        local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+        local now = clock()
         local _, _, number = string.find(redis.call('HGET', nodes, me) or '', '^%x+ %d+ %d+ (%d+)$')
         number = tonumber(number or 0)
 
@@ -186,13 +190,13 @@ internal static class RedisScripts
         local applied = tonumber(ARGV[2])
         if applied > h.seq or nonce_at(KEYS[2], h, applied) ~= ARGV[3] then return { 'X' } end
         local items = redis.pcall('HGETALL', KEYS[3])
-        local reply, size, bad = { 'F', h.raw, 0 }, 0, 0
+        local reply, size, bad, now = { 'F', h.raw, 0 }, 0, 0, clock()
         if items.err then
           redis.call('DEL', KEYS[3])
           items, bad = {}, 1
         end
         for i = 1, #items, 2 do
-          local item = parse(items[i + 1])
+          local item, since = kept(items[i + 1])
           if not item then
             redis.call('HDEL', KEYS[3], items[i])
             bad = bad + 1
@@ -203,13 +207,23 @@ internal static class RedisScripts
               size = size + #items[i + 1]
               reply[#reply + 1] = items[i]
               reply[#reply + 1] = marked(KEYS[1], h, 1, item.hashes, item.fill) and 1 or 0
-              reply[#reply + 1] = items[i + 1]
+              reply[#reply + 1] = string.sub(items[i + 1], 9)
+              reply[#reply + 1] = math.max(0, now - since)
             end
           end
         end
         reply[3] = bad
         if #reply > 3 then return reply end
-        if ARGV[4] ~= '' and not redis.call('SET', KEYS[4], ARGV[4], 'NX', 'PX', ARGV[5]) then return { 'H', h.raw, bad } end
+        if ARGV[4] ~= '' then
+          local mine = string.format('%s %d', ARGV[4], h.seq)
+          local held = redis.pcall('GET', KEYS[4])
+          local since = type(held) == 'string' and tonumber(string.match(held, ' (%d+)$'))
+          if since then -- what names everything, or keys by a rule, takes all leases away
+            for strength = 1, 3 do if num(h.raw, 33 + strength * 8) > since or ban(h, strength) > since then since = nil break end end
+          end
+          if since then return { 'H', h.raw, bad } end
+          redis.call('SET', KEYS[4], mine, 'PX', ARGV[5])
+        end
         return { 'M', h.raw, bad }
         """;
 
@@ -225,7 +239,8 @@ internal static class RedisScripts
         local item, name, newer = parse(ARGV[6]), ARGV[5], ARGV[9] == 'newer'
         if not item or item.gen ~= h.gen or item.fill > h.seq then return 'generation' end
         if ARGV[4] ~= '' then
-          if redis.call('GET', KEYS[4]) ~= ARGV[4] then return 'lease' end
+          local held = redis.pcall('GET', KEYS[4])
+          if type(held) ~= 'string' or string.match(held, '^(%d+) %d+$') ~= ARGV[4] then return 'lease' end
           redis.call('DEL', KEYS[4])
         end
         if not newer then
@@ -237,13 +252,13 @@ internal static class RedisScripts
           redis.call('DEL', KEYS[3])
           old = nil
         end
-        old = old and parse(old)
+        old = old and kept(old)
         if old and item.version > 0 and (old.version > item.version or (newer and old.version == item.version)) then return 'older' end
         local count = redis.call('HLEN', KEYS[3])
         if count >= tonumber(ARGV[8]) and redis.call('HEXISTS', KEYS[3], name) == 0 then
           redis.call('HDEL', KEYS[3], redis.call('HKEYS', KEYS[3])[1])
         end
-        redis.call('HSET', KEYS[3], name, ARGV[6])
+        redis.call('HSET', KEYS[3], name, struct.pack('>I8', clock()) .. ARGV[6])
         local keep = tonumber(ARGV[7])
         if redis.call('HLEN', KEYS[3]) > 1 then keep = math.max(keep, redis.call('PTTL', KEYS[3])) end
         redis.call('PEXPIRE', KEYS[3], string.format('%d', keep))
@@ -252,7 +267,8 @@ internal static class RedisScripts
 
     /// <summary>KEYS lease. ARGV token.</summary>
     public const string Release = """
-        if redis.pcall('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+        local held = redis.pcall('GET', KEYS[1])
+        if type(held) == 'string' and string.match(held, '^(%d+) %d+$') == ARGV[1] then redis.call('DEL', KEYS[1]) end
         return 'ok'
         """;
 }

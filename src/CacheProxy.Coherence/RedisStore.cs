@@ -74,14 +74,15 @@ internal sealed class RedisStore(RedisConnection connection, CoherenceNode node,
     /// <summary>What is whole, and not banned: the script lets pass only what this node has heard all bans for.</summary>
     private List<RemoteItem> Items(string key, RedisResult[] parts)
     {
-        var items = new List<RemoteItem>((parts.Length - 3) / 3);
-        for (var i = 3; i + 2 < parts.Length; i += 3)
+        var items = new List<RemoteItem>((parts.Length - 3) / 4);
+        for (var i = 3; i + 3 < parts.Length; i += 4)
         {
             if ((byte[]?)parts[i + 2] is not { } bytes || RemoteItemCodec.Read((string?)parts[i] ?? "", bytes, (int)parts[i + 1] == 1) is not { } item)
             {
                 Count(1);
                 continue;
             }
+            item = item with { Resident = TimeSpan.FromMilliseconds((long)parts[i + 3]) };
             var banned = node.Marks.FindBanAfter(key, item.Fill.Sequence);
             if (banned < MarkStrength.Invalid)
                 items.Add(banned == MarkStrength.Soft ? item with { IsSoft = true } : item);

@@ -24,7 +24,7 @@ public sealed record EntryPolicy
     /// <summary>What a write does to them. Default <see cref="WritePolicy.WriteInvalidate"/>.</summary>
     public WritePolicy Writes { get; init; } = WritePolicy.WriteInvalidate;
 
-    /// <summary>How old a value may be when it is served, the remote level included. Default 5 min; more than 0, at most 365 days.</summary>
+    /// <summary>How old a value may be when it is served, the remote level included. Default 5 min; at most 365 days; 0: nothing is kept.</summary>
     public TimeSpan Lifetime { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
@@ -50,7 +50,7 @@ public sealed record EntryPolicy
     /// </summary>
     public TimeSpan StaleIfError { get; init; }
 
-    /// <summary>How long <c>null</c> is kept as an answer. Default 10 s; 0: it is not kept. Up to the lifetime.</summary>
+    /// <summary>How long <c>null</c> is kept as an answer. Default 10 s; 0: it is not kept. No longer than the lifetime.</summary>
     public TimeSpan NegativeLifetime { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Names each value that is out of its range; empty when all is well.</summary>
@@ -60,17 +60,17 @@ public sealed record EntryPolicy
         var longest = TimeSpan.FromDays(365);
         if (!Enum.IsDefined(Writes))
             yield return $"{key}:Writes is '{Writes}'; it must be Ttl, WriteInvalidate or WriteThrough.";
-        if (Lifetime <= TimeSpan.Zero || Lifetime > longest)
-            yield return $"{key}:Lifetime is '{Lifetime}'; it must be more than 00:00:00, at most 365.00:00:00.";
-        if (LocalLifetime is { } local && (local <= TimeSpan.Zero || local > Lifetime))
-            yield return $"{key}:LocalLifetime is '{local}'; it must be more than 00:00:00, at most Lifetime ({Lifetime}).";
+        if (Lifetime < TimeSpan.Zero || Lifetime > longest)
+            yield return $"{key}:Lifetime is '{Lifetime}'; it must be from 00:00:00 to 365.00:00:00.";
+        if (LocalLifetime is { } local && (local < TimeSpan.Zero || local > Lifetime))
+            yield return $"{key}:LocalLifetime is '{local}'; it must be from 00:00:00 to Lifetime ({Lifetime}).";
         if (Jitter is not (>= 0 and <= 0.9))
             yield return $"{key}:Jitter is '{Jitter}'; it must be from 0 to 0.9.";
         if (RefreshAt is not (>= 0.1 and <= 1))
             yield return $"{key}:RefreshAt is '{RefreshAt}'; it must be from 0.1 to 1.";
         if (StaleIfError < TimeSpan.Zero || StaleIfError > longest)
             yield return $"{key}:StaleIfError is '{StaleIfError}'; it must be from 00:00:00 to 365.00:00:00.";
-        if (NegativeLifetime < TimeSpan.Zero || NegativeLifetime > Lifetime)
-            yield return $"{key}:NegativeLifetime is '{NegativeLifetime}'; it must be from 00:00:00 to Lifetime ({Lifetime}).";
+        if (NegativeLifetime < TimeSpan.Zero || NegativeLifetime > longest)
+            yield return $"{key}:NegativeLifetime is '{NegativeLifetime}'; it must be from 00:00:00 to 365.00:00:00.";
     }
 }

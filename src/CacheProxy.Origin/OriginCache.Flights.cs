@@ -100,7 +100,7 @@ public sealed partial class OriginCache
         if (_remote is null || !terms.ReadsRemote)
             return null;
         var name = RemoteKey(key);
-        var lease = terms is { WritesRemote: true, MakesValue: true } ? name : null;
+        var lease = terms is { WritesRemote: true, MakesValue: true } ? EntryTags.OfKey(key) : null; // a removal of the key takes it away
         var began = _time.GetTimestamp();
         for (var pause = FirstLook; ; pause = pause < LastLook ? pause * 2 : LastLook)
         {

@@ -19,7 +19,7 @@ public sealed partial class OriginCache
         if (!IsUsable(key))
             return;
         var terms = Terms.Of(_options.Default, options, HasRemote);
-        await InvalidateAsync([EntryTags.OfKey(key)], cancellationToken);
+        var receipt = await _node.InvalidateAsync(new Invalidation(MarkStrength.Hard, [EntryTags.OfKey(key)]), _writeWait, cancellationToken);
         var standing = _node.Standing;
         var kept = Keep(value, HasRemote && terms.WritesRemote, out var bytes);
         if (kept is null && value is not null)
@@ -30,7 +30,7 @@ public sealed partial class OriginCache
         if (_remote is null || !terms.WritesRemote)
             return;
         var lifetime = Shortened(value is null && terms.Policy.NegativeLifetime < terms.Remote ? terms.Policy.NegativeLifetime : terms.Remote, terms.Policy);
-        var item = new RemoteItem("", Payload.Write(groups, bytes), EntryTags.Of(key, groups), standing.Shared);
+        var item = new RemoteItem("", Payload.Write(groups, bytes), EntryTags.Of(key, groups), receipt.Position ?? standing.Shared);
         if (lifetime > TimeSpan.Zero && !await _remote.StoreAsync(RemoteKey(key), item, null, lifetime, cancellationToken))
             _metrics.NotStored("remote");
     }

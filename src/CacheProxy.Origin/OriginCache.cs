@@ -43,11 +43,11 @@ public sealed partial class OriginCache : HybridCache, IDisposable
     /// <param name="node">This node's view of the order.</param>
     /// <param name="options">Limits and defaults.</param>
     /// <param name="coherence">How long a removal waits for other nodes.</param>
-    /// <param name="services">Where serializers, <see cref="IServiceScopeFactory"/> and the <see cref="IRemoteStore"/>, if there is one, are.</param>
+    /// <param name="services">Where serializers and <see cref="IServiceScopeFactory"/> are; and an <see cref="IRemoteStore"/>, if it is not to be the node's.</param>
     public OriginCache(CoherenceNode node, IOptions<OriginCacheOptions> options, IOptions<CoherenceOptions> coherence, IServiceProvider services)
     {
         _node = node;
-        _remote = services.GetService<IRemoteStore>();
+        _remote = services.GetService<IRemoteStore>() ?? node.Store;
         _options = options.Value;
         _writeWait = coherence.Value.WriteWait;
         _local = new MemoryCache(new MemoryCacheOptions { SizeLimit = _options.LocalEntries, TrackStatistics = true });
@@ -74,6 +74,8 @@ public sealed partial class OriginCache : HybridCache, IDisposable
     /// <summary>The value of an id, from a cache or from the kind's loader.</summary>
     public ValueTask<T> GetAsync<T>(EntryKind<T> kind, string id, CancellationToken cancellation)
     {
+        if (kind.Policy.Lifetime == TimeSpan.Zero)
+            return kind.LoadAsync(_scopes, id, cancellation);
         var terms = Terms.Of(kind.Policy, kind.Name, HasRemote);
         var key = kind.KeyOf(id);
         _topKeys.Touch(key);

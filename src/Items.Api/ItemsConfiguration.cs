@@ -1,5 +1,7 @@
 using System.Data.Common;
 using System.Globalization;
+using CacheProxy.Origin;
+using Items.Api.Caching;
 using Items.Api.Database;
 using Items.Api.Http;
 using Microsoft.Data.Sqlite;
@@ -37,6 +39,9 @@ internal sealed class ItemsConfiguration(IConfiguration configuration, string co
             ConnectionString = provider == DatabaseProvider.PostgreSql ? ReadPostgreSql() : ReadSqlite(),
             Seed = ReadSeed(),
             StartTimeout = ReadStartTimeout(),
+            Redis = configuration["Items:Redis"] is { Length: > 0 } redis ? redis
+                : configuration["ConnectionStrings:Redis"] is { Length: > 0 } connection ? connection : null,
+            Cache = ReadCache(),
             CacheControl = new CacheControlOptions
             {
                 Item = ReadCacheControl(nameof(usual.Item), usual.Item),
@@ -120,6 +125,73 @@ internal sealed class ItemsConfiguration(IConfiguration configuration, string co
         Complain(key, value, $"hh:mm:ss from {ShortestStart} to {LongestStart}");
         return usual;
     }
+
+    private CacheOptions ReadCache()
+    {
+        var usual = new CacheOptions();
+        var list = ReadPolicy("Items:Cache:List", usual.List);
+        if (list.Writes == WritePolicy.WriteThrough)
+            Complain("Items:Cache:List:Writes", "WriteThrough", "Ttl or WriteInvalidate: a write does not know what it does to each page");
+        return new CacheOptions
+        {
+            Item = ReadPolicy("Items:Cache:Item", usual.Item),
+            List = list,
+            PublicOrigins = ReadList("Items:Cache:PublicOrigins"),
+            WarmFile = configuration["Items:Cache:WarmFile"] is { Length: > 0 } file ? Path.GetFullPath(file, contentRoot) : null,
+            WarmKeys = ReadList("Items:Cache:WarmKeys"),
+        };
+    }
+
+    private EntryPolicy ReadPolicy(string section, EntryPolicy usual)
+    {
+        var before = _complaints.Count;
+        var policy = usual with
+        {
+            Writes = ReadWrites($"{section}:Writes", usual.Writes),
+            Lifetime = ReadTime($"{section}:Lifetime") ?? usual.Lifetime,
+            LocalLifetime = ReadTime($"{section}:LocalLifetime") ?? usual.LocalLifetime,
+            Jitter = ReadFraction($"{section}:Jitter", usual.Jitter),
+            RefreshAt = ReadFraction($"{section}:RefreshAt", usual.RefreshAt),
+            StaleIfError = ReadTime($"{section}:StaleIfError") ?? usual.StaleIfError,
+            NegativeLifetime = ReadTime($"{section}:NegativeLifetime") ?? usual.NegativeLifetime,
+        };
+        if (_complaints.Count == before)
+            _complaints.AddRange(policy.Complaints(section).Select(complaint => "  " + complaint));
+        return policy;
+    }
+
+    private WritePolicy ReadWrites(string key, WritePolicy usual)
+    {
+        if (configuration[key] is not { Length: > 0 } value)
+            return usual;
+        if (Enum.GetNames<WritePolicy>().Contains(value, StringComparer.OrdinalIgnoreCase))
+            return Enum.Parse<WritePolicy>(value, ignoreCase: true);
+        Complain(key, value, "Ttl, WriteInvalidate or WriteThrough");
+        return usual;
+    }
+
+    private TimeSpan? ReadTime(string key)
+    {
+        if (configuration[key] is not { Length: > 0 } value)
+            return null;
+        if (TimeSpan.TryParseExact(value, ["c", @"hh\:mm\:ss"], CultureInfo.InvariantCulture, out var time))
+            return time;
+        Complain(key, value, "a time as hh:mm:ss");
+        return null;
+    }
+
+    private double ReadFraction(string key, double usual)
+    {
+        if (configuration[key] is not { Length: > 0 } value)
+            return usual;
+        if (double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
+            return number;
+        Complain(key, value, "a number from 0 to 1");
+        return usual;
+    }
+
+    private string[] ReadList(string key) =>
+        configuration[key]?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
 
     private string ReadCacheControl(string row, string usual)
     {

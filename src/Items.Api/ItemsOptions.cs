@@ -1,3 +1,4 @@
+using Items.Api.Caching;
 using Items.Api.Database;
 using Items.Api.Http;
 
@@ -33,6 +34,15 @@ internal sealed record ItemsOptions
     /// <c>hh:mm:ss</c>. Default 00:00:30, range 00:00:01 to 01:00:00. A migration that is cut off is rolled back.
     /// </summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// <c>Items:Redis</c>, or <c>ConnectionStrings:Redis</c>: the Redis that is shared with the proxy and other instances, as <c>host:port,password=...</c>.
+    /// <c>null</c> (default): each process caches by itself, and knows of no writes but its own.
+    /// </summary>
+    public string? Redis { get; init; }
+
+    /// <summary><c>Items:Cache</c>: how data is cached before the database.</summary>
+    public CacheOptions Cache { get; init; } = new();
 
     /// <summary><c>Items:CacheControl</c>: what each kind of answer says to caches.</summary>
     public CacheControlOptions CacheControl { get; init; } = new();

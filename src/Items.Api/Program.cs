@@ -1,10 +1,12 @@
 using System.Text.Json.Serialization;
+using CacheProxy.Origin;
 using Items.Api;
 using Items.Api.Catalog;
 using Items.Api.Database;
 using Items.Api.Documentation;
 using Items.Api.Health;
 using Items.Api.Http;
+using Items.Api.Metrics;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 try
@@ -22,16 +24,22 @@ try
     builder.Services.TryAddSingleton(TimeProvider.System);
     builder.Services.AddSingleton(options)
         .AddItemsDatabase(options)
+        .AddCacheOutbox<ItemsContext>()
+        .AddBackgroundReads()
         .AddScoped<ItemStore>()
+        .AddSingleton<MetricsText>()
         .AddProblems()
-        .AddHealth()
+        .AddHealth(options)
         .AddApiDocument();
 
     var app = builder.Build();
+    app.Services.GetRequiredService<MetricsText>(); // counts from the start on
     app.UseCacheControlTable(options.CacheControl);
     app.UseProblems();
+    app.UseCacheGroups();
     app.MapItems();
     app.MapHealth();
+    app.MapMetrics();
     app.MapApiDocument();
     await app.RunAsync();
     return 0;

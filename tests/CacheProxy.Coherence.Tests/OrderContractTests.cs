@@ -65,10 +65,10 @@ public abstract class OrderContractTests : IAsyncDisposable
         var node = await NodeAsync();
         var standing = node.Standing;
         await node.InvalidateAsync(new Invalidation(MarkStrength.Invalid, [], new Ban(BanKind.Prefix, "https://a/")), TimeSpan.Zero, CancellationToken.None);
-        new Fence("https://a/x", [], standing.Local).Check(node).ShouldBe(MarkStrength.Invalid);
-        new Fence("https://b/x", [], standing.Local).Check(node).ShouldBe(MarkStrength.None);
+        new Fence("https://a/x", Array.Empty<Tag>(), standing.Local).Check(node).ShouldBe(MarkStrength.Invalid);
+        new Fence("https://b/x", Array.Empty<Tag>(), standing.Local).Check(node).ShouldBe(MarkStrength.None);
         await node.InvalidateAsync(Hard(Tag.All), TimeSpan.Zero, CancellationToken.None);
-        new Fence("https://b/x", [], standing.Local).Check(node).ShouldBe(MarkStrength.Hard);
+        new Fence("https://b/x", Array.Empty<Tag>(), standing.Local).Check(node).ShouldBe(MarkStrength.Hard);
     }
 
     [Fact]

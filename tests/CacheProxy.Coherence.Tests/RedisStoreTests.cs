@@ -182,9 +182,9 @@ public sealed class RedisStoreTests(RedisFixture redis) : IClassFixture<RedisFix
         {
             var bytes = good[..(i % 3 == 0 ? random.Next(good.Length) : good.Length)];
             if (i % 3 == 1)
-                bytes[random.Next(bytes.Length)] ^= (byte)(1 << random.Next(8));
+                bytes[random.Next(8, bytes.Length)] ^= (byte)(1 << random.Next(8)); // behind the time, which no checksum covers
             if (i % 3 == 2)
-                random.NextBytes(bytes.AsSpan(i % 2 == 0 ? 0 : 4));
+                random.NextBytes(bytes.AsSpan(i % 2 == 0 ? 0 : 12));
             await db.KeyDeleteAsync(key);
             await db.HashSetAsync(key, "", bytes);
             var found = await FindAsync(node, "k");

@@ -147,7 +147,7 @@ public sealed class FlightTests
         var node = new CoherenceNode();
         var remote = new FencedStore(node);
         using var test = new TestCache(options => options.LeaseWait = TimeSpan.Zero, node, remote);
-        await remote.FindAsync("data:a", "data:a", Cancellation);
+        await remote.FindAsync("data:a", EntryTags.OfKey("a"), Cancellation);
         (await test.Cache.GetOrCreateAsync("a", new Source().NextAsync, cancellationToken: Cancellation)).ShouldBe("v1");
         remote.Items.ShouldBeEmpty();
     }

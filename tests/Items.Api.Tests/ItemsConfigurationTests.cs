@@ -1,3 +1,5 @@
+using CacheProxy.Origin;
+using Items.Api.Caching;
 using Items.Api.Database;
 using Items.Api.Http;
 using Microsoft.Extensions.Configuration;
@@ -29,6 +31,20 @@ public sealed class ItemsConfigurationTests
         options.CacheControl.ShouldBe(new CacheControlOptions { Item = "private", Error = "" });
     }
 
+    [Fact]
+    public void Cache_is_configured_for_each_kind_and_Redis_by_either_name()
+    {
+        var options = Read(("Items:Cache:Item:Writes", "ttl"), ("Items:Cache:Item:Lifetime", "00:00:30"), ("Items:Cache:List:StaleIfError", "01:00:00"),
+            ("Items:Cache:WarmKeys", "item:1, page:1-20"), ("Items:Cache:WarmFile", "warm.txt"), ("ConnectionStrings:Redis", "redis:6379"));
+        options.Cache.Item.ShouldBe(new CacheOptions().Item with { Writes = WritePolicy.Ttl, Lifetime = TimeSpan.FromSeconds(30) });
+        options.Cache.List.ShouldBe(new CacheOptions().List with { StaleIfError = TimeSpan.FromHours(1) });
+        options.Cache.WarmKeys.ShouldBe(["item:1", "page:1-20"]);
+        options.Cache.WarmFile.ShouldBe("/app/warm.txt");
+        options.Redis.ShouldBe("redis:6379");
+        Read(("Items:Redis", "a:1"), ("ConnectionStrings:Redis", "b:2")).Redis.ShouldBe("a:1");
+        Read().Redis.ShouldBeNull();
+    }
+
     [Theory]
     [InlineData("Items:Provider", "Oracle", "Sqlite or PostgreSql")]
     [InlineData("Items:Provider", "1", "Sqlite or PostgreSql")]
@@ -37,6 +53,14 @@ public sealed class ItemsConfigurationTests
     [InlineData("Items:Seed", "many", "0 to 100000")]
     [InlineData("Items:StartTimeout", "30", "00:00:01 to 01:00:00")]
     [InlineData("Items:StartTimeout", "00:00:00", "00:00:01 to 01:00:00")]
+    [InlineData("Items:Cache:Item:Writes", "Sometimes", "Ttl, WriteInvalidate or WriteThrough")]
+    [InlineData("Items:Cache:Item:Lifetime", "400.00:00:00", "from 00:00:00 to 365.00:00:00")]
+    [InlineData("Items:Cache:Item:Lifetime", "five minutes", "a time as hh:mm:ss")]
+    [InlineData("Items:Cache:Item:Jitter", "0.95", "from 0 to 0.9")]
+    [InlineData("Items:Cache:Item:RefreshAt", "NaN", "from 0.1 to 1")]
+    [InlineData("Items:Cache:Item:RefreshAt", "half", "a number from 0 to 1")]
+    [InlineData("Items:Cache:List:LocalLifetime", "00:05:00", "to Lifetime (00:01:00)")]
+    [InlineData("Items:Cache:List:Writes", "WriteThrough", "Ttl or WriteInvalidate")]
     [InlineData("Items:CacheControl:List", "max-age=", "empty to send none")]
     [InlineData("Items:CacheControl:List", "public\r\nX: y", "empty to send none")]
     public void Bad_value_is_refused_naming_key_value_and_range(string key, string value, string allowed)

@@ -9,6 +9,11 @@ internal sealed class GroupSet
     private readonly Lock _lock = new();
     private readonly Dictionary<string, string?> _groups = new(StringComparer.Ordinal);
 
+    public bool IsEmpty
+    {
+        get { lock (_lock) return _groups.Count == 0; }
+    }
+
     public bool Contains(string name)
     {
         lock (_lock)
@@ -28,6 +33,14 @@ internal sealed class GroupSet
         lock (_lock)
             foreach (var group in groups)
                 _groups[group.Name] = group.Set;
+    }
+
+    public void CopyTo(GroupSet other)
+    {
+        Group[] groups;
+        lock (_lock)
+            groups = [.. _groups.Select(pair => new Group(pair.Key, pair.Value))];
+        other.Add(groups);
     }
 
     /// <summary>

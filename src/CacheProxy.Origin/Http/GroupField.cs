@@ -15,6 +15,8 @@ internal static class GroupField
     /// <summary>What every recipient takes in (RFC 9875 section 2): 32 members of 32 characters. A longer name is sent as its hash.</summary>
     public const int LongestName = 32;
 
+    public const int MostNames = 32;
+
     private const int HashedBytes = 15;
     private static readonly SearchValues<char> Plain = SearchValues.Create(
         " !#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~");

@@ -1,7 +1,7 @@
 namespace CacheProxy.Origin.Workers;
 
 /// <summary>
-/// Which keys are read most, in bounded memory: one read in sixteen is counted; when the table is full, all counts are halved and what comes to
+/// Which keys are read most, in bounded memory: one read in sixteen, at random, is counted; when the table is full, all counts are halved and what comes to
 /// nothing is dropped. A key that makes up a visible part of the reads is never lost.
 /// </summary>
 internal sealed class TopKeys
@@ -10,19 +10,25 @@ internal sealed class TopKeys
     private const uint Sample = 16;
 
     [ThreadStatic]
-    private static uint _reads;
+    private static uint _random; // each n-th read would go in step with who reads in turns
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, int> _counts = new(StringComparer.Ordinal);
 
     public void Touch(string key)
     {
-        if (++_reads % Sample != 0)
+        var random = _random == 0 ? (uint)Random.Shared.Next() | 1 : _random; // xorshift: Marsaglia, 2003
+        random ^= random << 13;
+        random ^= random >> 17;
+        random ^= random << 5;
+        _random = random;
+        if (random % Sample != 0)
             return;
         lock (_lock)
         {
             if (_counts.Count >= Capacity && !_counts.ContainsKey(key))
-                Halve_NeedsLock();
+                while (_counts.Count >= Capacity)
+                    Halve_NeedsLock();
             _counts[key] = _counts.GetValueOrDefault(key) + (int)Sample;
         }
     }
@@ -45,12 +51,10 @@ internal sealed class TopKeys
     {
         foreach (var (key, count) in _counts.ToArray())
         {
-            if (count / 2 < Sample / 2)
+            if (count / 2 < Sample)
                 _counts.Remove(key);
             else
                 _counts[key] = count / 2;
         }
-        if (_counts.Count >= Capacity) // all alike: none is a top key
-            _counts.Clear();
     }
 }

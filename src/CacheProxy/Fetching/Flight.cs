@@ -22,6 +22,7 @@ internal sealed class Flight : IDisposable
     private FlightAnswer? _answer;
     private TaskCompletionSource<FlightAnswer>? _waiting;
     private ITimer? _deadline;
+    private readonly long _began;
     private long _published;
     private int _passengers;
     private bool _isBackground;
@@ -36,6 +37,7 @@ internal sealed class Flight : IDisposable
         _fence = new FlightFence(new Fence(CacheKey.UriOf(cacheKey), Array.Empty<string>(), fill.Local));
         Recording = new Recording(recordingLimits);
         _limits = limits;
+        _began = limits.Time.GetTimestamp();
     }
 
     /// <summary>What it is found by among the flights: the cache key, and what else divides those who may share.</summary>
@@ -91,9 +93,12 @@ internal sealed class Flight : IDisposable
     }
 
     /// <summary>
-    /// Whether an invalidation has come after it began: a request that came after the invalidation must not see what was read before it.
+    /// Whether an invalidation has come after it began: a request that came after the invalidation must not see what was read before it. A node
+    /// that would not hear of one takes it that there was one, once the time is over for which it trusts itself.
     /// </summary>
-    public bool IsOvertaken(CoherenceNode node) => Volatile.Read(ref _fence).Fence.Check(node) != MarkStrength.None;
+    public bool IsOvertaken(CoherenceNode node) =>
+        Volatile.Read(ref _fence).Fence.Check(node) != MarkStrength.None
+        || (!node.IsInTouch && _limits.Time.GetElapsedTime(_began) > node.Staleness);
 
     /// <summary>The head has come, and says what the response is tagged with. Before <see cref="Publish"/>.</summary>
     public void Fenced(in Fence fence) => Volatile.Write(ref _fence, new FlightFence(fence));

@@ -86,6 +86,13 @@ internal sealed partial class OriginFetch
             Publish(new FlightAnswer(FlightAnswerKind.Alone));
             return;
         }
+        if (stored.Fence.Check(_fetcher.Node) == MarkStrength.Hard)
+        {
+            // Hidden for good since it was found: what the origin says of it is no matter (and this fetch may have begun after the mark).
+            _fetcher.Store.Remove(_order.CacheKey, stored);
+            Publish(new FlightAnswer(FlightAnswerKind.Alone));
+            return;
+        }
         var request = Request;
         var head = Validation.Freshen(stored.Head, notModified, _responseTime, _order.Settings.Policy.StoreSetCookie);
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
@@ -97,7 +104,7 @@ internal sealed partial class OriginFetch
         }
         else
         {
-            ShareStored(freshened, decision.Retention);
+            ShareStored(freshened, decision.Retention, isFreshened: true);
         }
         Publish(new FlightAnswer(FlightAnswerKind.Freshened)
         {

@@ -59,12 +59,17 @@ internal sealed partial class OriginFetch
         _requestFields[MinSeq.FieldName] = place.Generation == 0 ? Invalidation.Need.PendingText : place.ToString();
     }
 
-    private void ShareStored(StoredResponse stored, TimeSpan retention)
+    /// <param name="stored">What was stored here.</param>
+    /// <param name="retention">How long it is worth keeping.</param>
+    /// <param name="isFreshened">
+    /// Its body was read before this fetch: only what this node has heard was compared with it, so the order must not take it for newer.
+    /// </param>
+    private void ShareStored(StoredResponse stored, TimeSpan retention, bool isFreshened = false)
     {
         if (_fetcher.Remote is not { } remote || _remote is not { } fetch)
             return;
         _remote = null;
-        remote.Store(_order.CacheKey, stored, retention, fetch);
+        remote.Store(_order.CacheKey, stored, retention, isFreshened ? fetch with { Position = _flight.Fill.Shared } : fetch);
     }
 
     /// <param name="memory">How long others are to know that nothing comes of it.</param>

@@ -117,7 +117,9 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 break;
             if (core.Coalescer.JoinOrLead(key, order.Need, core.BeginFlight(order.Settings, order.CacheKey, resource)) is not { } boarding)
             {
-                await InvokeAsync(context); // another's fetch has just been stored
+                // Another's fetch has just been stored.
+                var again = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
+                await LookAsync(context, uri, order.Settings, again, core.Clock.Now, order.Need);
                 return;
             }
             try

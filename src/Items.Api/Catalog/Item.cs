@@ -9,8 +9,10 @@ namespace Items.Api.Catalog;
 /// type and to measure with, and the order of ids is the order of creation, so that the list needs no other index.
 /// </summary>
 [Description("An item.")]
+[ImmutableObject(true)] // once it is out of the store's hands
 internal sealed class Item
 {
+    [JsonConstructor] // for the caches; clients send an ItemInput
     private Item(string name, string? description, decimal price, DateTimeOffset createdAt)
     {
         Name = name;
@@ -20,6 +22,7 @@ internal sealed class Item
     }
 
     [Description("Made by the server, counts up, never used twice.")]
+    [JsonInclude]
     public long Id { get; private set; }
 
     [Description("1 to 200 characters, not only white space.")]
@@ -35,9 +38,11 @@ internal sealed class Item
     public DateTimeOffset CreatedAt { get; private set; }
 
     [Description("When the item was last changed (UTC, whole milliseconds). Never goes back.")]
+    [JsonInclude]
     public DateTimeOffset UpdatedAt { get; private set; }
 
     [Description("1 when created, one more with each change.")]
+    [JsonInclude]
     public long Version { get; private set; } = 1;
 
     /// <summary>

@@ -5,6 +5,7 @@ namespace Items.Api.Catalog;
 
 /// <summary>One page of the list.</summary>
 [Description("One page of the list, in the order of creation.")]
+[ImmutableObject(true)]
 internal sealed record ItemPage(
     [property: Description("At most pageSize items; none behind the last page.")]
     IReadOnlyList<Item> Items,

@@ -1,3 +1,5 @@
+using CacheProxy.Origin;
+using Items.Api.Caching;
 using Items.Api.Database;
 using Items.Api.Http;
 using Microsoft.EntityFrameworkCore;
@@ -16,18 +18,23 @@ internal enum WriteOutcome
 internal readonly record struct WriteResult(WriteOutcome Outcome, Item? Item = null);
 
 /// <summary>
-/// All that the endpoints ask of the database, for one request. Each write reads the row, weighs the request's conditions against
+/// All that the endpoints ask for, for one request: reads of the cache, which asks back here for what it has not; writes of the database. Each write reads the row, weighs the request's conditions against
 /// it and changes it with <c>WHERE id = ... AND version = ...</c> (EF's concurrency token). When another writer came between, no
 /// row matches, and the write begins again from the newer state: so <c>If-Match</c> fails if it must, and without conditions the
 /// last write wins with a version of its own. Each round that fails is one in which another write succeeded.
 /// </summary>
-internal sealed class ItemStore(ItemsContext database, TimeProvider time)
+internal sealed class ItemStore(ItemsContext database, OriginCache cache, ItemKinds kinds, TimeProvider time)
 {
-    public Task<Item?> FindAsync(long id, CancellationToken cancellation) =>
+    public ValueTask<Item?> FindAsync(long id, CancellationToken cancellation) => cache.GetAsync(kinds.Item, ItemKinds.IdOf(id), cancellation);
+
+    public ValueTask<ItemPage> ListAsync(PageRequest request, CancellationToken cancellation) =>
+        cache.GetAsync(kinds.List, ItemKinds.IdOf(request), cancellation);
+
+    public Task<Item?> LoadAsync(long id, CancellationToken cancellation) =>
         database.Items.AsNoTracking().SingleOrDefaultAsync(item => item.Id == id, cancellation);
 
     /// <summary>Pages in the order of ids. Total and items are two statements: a write between them may show in one alone.</summary>
-    public async Task<ItemPage> ListAsync(PageRequest request, CancellationToken cancellation)
+    public async Task<ItemPage> LoadPageAsync(PageRequest request, CancellationToken cancellation)
     {
         var total = await database.Items.CountAsync(cancellation);
         var items = await database.Items.AsNoTracking()
@@ -40,6 +47,7 @@ internal sealed class ItemStore(ItemsContext database, TimeProvider time)
         var item = Item.Create(input, time.GetUtcNow());
         database.Items.Add(item);
         await database.SaveChangesAsync(cancellation);
+        await KeepAsync(item.Id, item.Version, item);
         return item;
     }
 
@@ -71,6 +79,7 @@ internal sealed class ItemStore(ItemsContext database, TimeProvider time)
             try
             {
                 await database.SaveChangesAsync(cancellation);
+                await KeepAsync(id, written?.Version ?? item.Version + 1, written);
                 return new WriteResult(WriteOutcome.Written, written);
             }
             catch (DbUpdateConcurrencyException)
@@ -79,4 +88,8 @@ internal sealed class ItemStore(ItemsContext database, TimeProvider time)
             }
         }
     }
+
+    /// <summary>The write stands whether or not its client still waits.</summary>
+    private async ValueTask KeepAsync(long id, long version, Item? item) =>
+        await cache.SetIfNewerAsync(kinds.Item, ItemKinds.IdOf(id), version, item, CancellationToken.None);
 }

@@ -12,6 +12,7 @@ internal sealed class DatabaseStart(
     IServiceScopeFactory scopes, ItemsOptions options, TimeProvider time, ILogger<DatabaseStart> log) : IHostedService
 {
     private const string DatabaseExists = "42P04";
+    private const string TableExists = "42P07"; // EF's lock on PostgreSQL ends with the first of several migrations
     private const string UniqueViolation = "23505";
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
@@ -63,7 +64,7 @@ internal sealed class DatabaseStart(
     {
         null => false,
         DbException { IsTransient: true } or SocketException or TimeoutException => true,
-        DbException { SqlState: DatabaseExists or UniqueViolation } => true,
+        DbException { SqlState: DatabaseExists or TableExists or UniqueViolation } => true,
         _ => MayPass(failure.InnerException),
     };
 

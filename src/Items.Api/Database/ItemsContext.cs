@@ -1,3 +1,6 @@
+using CacheProxy.Origin.Groups;
+using CacheProxy.Origin.Outbox;
+using Items.Api.Caching;
 using Items.Api.Catalog;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
@@ -21,6 +24,8 @@ internal abstract class ItemsContext(DbContextOptions options) : DbContext(optio
         item.Property(i => i.UpdatedAt).HasColumnName("updated_at");
         item.Property(i => i.Version).HasColumnName("version").IsConcurrencyToken();
         item.Ignore(i => i.EntityTag);
+        item.HasCacheGroups(ItemKinds.GroupOf, ItemKinds.AllItems, i => i.Version);
+        modelBuilder.HasCacheOutbox();
     }
 
     /// <summary>Until the end of the transaction, nobody else writes items.</summary>

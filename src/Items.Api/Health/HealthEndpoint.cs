@@ -22,9 +22,11 @@ internal static class HealthEndpoint
     /// <summary>Below the time-outs usual for probes, so that they get the reason and not a hung request.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
-    public static IServiceCollection AddHealth(this IServiceCollection services)
+    public static IServiceCollection AddHealth(this IServiceCollection services, ItemsOptions options)
     {
-        services.AddHealthChecks().AddCheck<DatabaseCheck>("database", timeout: Patience);
+        var checks = services.AddHealthChecks().AddCheck<DatabaseCheck>("database", timeout: Patience).AddCheck<OutboxCheck>("outbox");
+        if (options.Redis is not null)
+            checks.AddCheck<RedisCheck>("redis");
         return services;
     }
 

@@ -7,9 +7,10 @@ namespace CacheProxy.Coherence.Tests.Checker;
 /// Seeded schedules in virtual time over the real node, marks and fences. A failure names its seed; <c>COHERENCE_SEED=n</c> runs that one again, and
 /// <c>COHERENCE_SCHEDULES=n</c> runs as many as one likes.
 /// </summary>
+[Collection(nameof(Alone))]
 public sealed class CheckerTests(ITestOutputHelper output)
 {
-    private const int DefaultSchedules = 20_000;
+    private const int DefaultSchedules = 40_000;
 
     [Fact]
     public void No_rule_is_broken_in_any_schedule()
@@ -70,3 +71,7 @@ public sealed class CheckerTests(ITestOutputHelper output)
     private static int? Number(string variable) =>
         int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
 }
+
+/// <summary>Takes all processors: tests over real sockets must not run meanwhile.</summary>
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;

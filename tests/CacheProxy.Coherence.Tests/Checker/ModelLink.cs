@@ -15,7 +15,7 @@ internal sealed class ModelLink(Simulation simulation, ModelRedis redis, int own
     /// <summary>Of questions, answers and doorbells, how many get lost.</summary>
     public double Loss { get; set; }
 
-    public ValueTask StartAsync(Action ring)
+    public ValueTask StartAsync(string node, Action ring)
     {
         _ring = ring;
         return default;

@@ -156,6 +156,28 @@ public sealed class ClusterTests
         await Eventually.TrueAsync(() => cluster.Nodes.All(node => node.Core.Node.IsInTouch), "all nodes are in touch again");
     }
 
+    [Fact]
+    public async Task A_node_that_is_cut_off_lets_nobody_board_a_fetch_that_may_have_begun_before_a_write()
+    {
+        var release = new TaskCompletionSource();
+        await using var cluster = await Cluster.StartAsync(async r =>
+        {
+            if (r.Number == 1)
+                await release.Task;
+            await r.WriteAsync(Respond(r.Number == 1 ? "old" : "new"));
+        });
+        var held = cluster.GetAsync(0, "/a");
+        await Eventually.TrueAsync(() => cluster.Origin.Requests.Count == 1, "the origin is asked");
+        await cluster.Redis.KillAsync();
+        await Eventually.TrueAsync(() => cluster.Nodes.All(node => !node.Core.Node.IsInTouch), "all nodes know that they are cut off");
+        var clock = Stopwatch.StartNew();
+        await cluster.SendAsync(1, HttpMethod.Put, "/a"); // node 0 cannot hear of it
+        (await cluster.GetAsync(0, "/a")).ShouldBe("new");
+        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(3));
+        release.SetResult();
+        (await held).ShouldBe("old"); // it overlapped the write
+    }
+
     [Theory]
     [InlineData(ReadYourWrites.Field)]
     [InlineData(ReadYourWrites.Cookie)]
@@ -231,7 +253,7 @@ public sealed class ClusterTests
                 options.Coherence.Redis = redis.Address;
                 options.Coherence.NodeName = $"node-{i}";
                 configure?.Invoke(options);
-            }, build: builder => builder.Services.AddSingleton(TimeProvider.System))));
+            }, cluster: RunningProxy.Patient, build: builder => builder.Services.AddSingleton(TimeProvider.System))));
             var cluster = new Cluster(redis, origin, nodes);
             await Eventually.TrueAsync(() => nodes.All(node => node.Core.Node.IsInTouch), "all nodes are in touch");
             return cluster;

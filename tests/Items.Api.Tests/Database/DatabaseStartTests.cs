@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Items.Api.Database;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -70,13 +71,13 @@ public sealed class DatabaseStartTests
         using var ill = await api.Client.GetAsync("/health/", Cancellation);
         ill.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
         (await ill.Content.ReadFromJsonAsync<JsonElement>(Cancellation)).GetRawText()
-            .ShouldBe("""{"status":"unhealthy","checks":{"database":"unhealthy"}}""");
+            .ShouldBe("""{"status":"unhealthy","checks":{"database":"unhealthy","outbox":"healthy"}}""");
     }
 
     private static ServiceProvider Services(DatabaseProvider provider, string connection, TimeSpan patience, Lines lines)
     {
         var options = new ItemsOptions { Provider = provider, ConnectionString = connection, StartTimeout = patience };
-        return new ServiceCollection().AddLogging().AddSingleton<ILogger<DatabaseStart>>(lines).AddSingleton(TimeProvider.System)
+        return new ServiceCollection().AddLogging().AddSingleton<IConfiguration>(new ConfigurationBuilder().Build()).AddSingleton<ILogger<DatabaseStart>>(lines).AddSingleton(TimeProvider.System)
             .AddSingleton(options).AddItemsDatabase(options).BuildServiceProvider();
     }
 

@@ -71,6 +71,6 @@ public sealed class AnswerTests(SqliteDatabase database) : ApiTests(database), I
     [Fact]
     public async Task Health_is_json_with_the_state_of_the_database()
     {
-        (await Client.GetStringAsync("/health/", Cancellation)).ShouldBe("""{"status":"healthy","checks":{"database":"healthy"}}""");
+        (await Client.GetStringAsync("/health/", Cancellation)).ShouldBe("""{"status":"healthy","checks":{"database":"healthy","outbox":"healthy"}}""");
     }
 }
