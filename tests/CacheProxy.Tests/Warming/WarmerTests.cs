@@ -176,12 +176,12 @@ public sealed class WarmerTests : IDisposable
     {
         await using var origin = ScriptedOrigin.Answering(_ => Respond("x"));
         await using var proxy = await StartAsync(origin, o => (o.Urls, o.RequestsPerSecond) = (Urls(2), 1),
-            cluster: cluster => cluster with { HealthCheck = new HealthCheckConfig { Passive = new PassiveHealthCheckConfig { Enabled = true, Policy = "TransportFailureRate" } } });
+            cluster: cluster => cluster with { HealthCheck = new HealthCheckConfig { Passive = new PassiveHealthCheckConfig { Enabled = true, Policy = "TransportFailureRate" }, AvailableDestinationsPolicy = "HealthyAndUnknown" } });
         await Eventually.TrueAsync(() => Warmer(proxy).Progress.Done == 1, "one is done");
         await proxy.WaitForFetchesAsync(); // and YARP has noted that it went well
         Mark(DestinationHealth.Unhealthy);
         await AdvanceUntilAsync(proxy, () => Warmer(proxy).Progress.State is WarmingState.Paused or WarmingState.Done, TimeSpan.FromMilliseconds(100));
-        Warmer(proxy).Progress.State.ShouldBe(WarmingState.Paused);
+        Warmer(proxy).Progress.State.ShouldBe(WarmingState.Paused, Warmer(proxy).Progress + " " + origin.Requests.Count);
         origin.Requests.Count.ShouldBe(1);
         Mark(DestinationHealth.Healthy);
         await AdvanceUntilAsync(proxy, () => Warmer(proxy).Progress.State == WarmingState.Done, TimeSpan.FromMilliseconds(100));
