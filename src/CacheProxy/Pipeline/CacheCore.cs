@@ -49,6 +49,7 @@ internal sealed class CacheCore : IDisposable
         Passing = new Passing(Invalidator, metrics, LoopName, value.CacheStatusKey);
         ShowsKey = value.CacheStatusKey;
         CatchUpTime = value.Coherence.CallTimeout;
+        HotKeys = string.IsNullOrWhiteSpace(value.Warming.TopKeysFile) ? null : new HotKeys(4 * value.Warming.TopKeys);
     }
 
     public RouteSettingsResolver Routes { get; }
@@ -65,6 +66,9 @@ internal sealed class CacheCore : IDisposable
     public TimeProvider Time => _time;
 
     public ResponseStore Store { get; }
+
+    /// <summary>Learns what is hit most; <c>null</c> when nobody wants to know.</summary>
+    public HotKeys? HotKeys { get; }
 
     public Coalescer Coalescer { get; }
 

@@ -77,6 +77,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         switch (decision.Verb)
         {
             case ReuseVerb.Serve:
+                if (core.HotKeys is { } hotKeys && !head.HasCredentials)
+                    hotKeys.OnHit(uri);
                 return ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Hit));
             case ReuseVerb.ServeStale:
                 Refresh(context, uri, settings, resource!, stored!, head.HasCredentials);
