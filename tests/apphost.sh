@@ -46,6 +46,7 @@ if (exec 3<> "/dev/tcp/127.0.0.1/$redis") 2> /dev/null; then broken "Redis outli
 if compgen -G "$folder/tmp/cacheproxy-*"; then broken "It left its temporary folder."; fi
 
 # Without redis-server it says so, and starts nothing.
-if PATH=$(dirname "$(command -v dotnet)") dotnet exec src/AppHost/bin/Release/net10.0/AppHost.dll --redis > "$folder/output" 2>&1; then broken "It ran without redis-server."; fi
+dotnet=$(command -v dotnet)
+if PATH=$folder "$dotnet" exec src/AppHost/bin/Release/net10.0/AppHost.dll --redis > "$folder/output" 2>&1; then broken "It ran without redis-server."; fi
 grep -q 'There is no redis-server in PATH' "$folder/output" || broken "It does not say that redis-server is missing."
 echo "Miss, hit, write, fresh, on one proxy and from one to the other; and it ended without a trace."
