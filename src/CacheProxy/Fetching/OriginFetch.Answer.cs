@@ -31,6 +31,8 @@ internal sealed partial class OriginFetch
             _storedHead = head;
         else
             OnNotStored(head, decision.Reason, shared);
+        if (head.ContentLength is { } length)
+            ShareOnlyUpTo(length);
         _flight.Recording.Expect(head.ContentLength);
         Publish(new FlightAnswer(FlightAnswerKind.Recorded)
         {
@@ -73,6 +75,7 @@ internal sealed partial class OriginFetch
         _storedHead = null;
         if (_flight.Recording.Length > _order.Settings.MaxBodyBytes)
             _fetcher.Coalescer.RememberUncacheable(_flight.Key, _fetcher.Clock.Now);
+        ShareNothing();
         _fetcher.Coalescer.Remove(_flight);
         _flight.OnOutgrown();
     }
@@ -98,6 +101,8 @@ internal sealed partial class OriginFetch
         var head = Validation.Freshen(stored.Head, notModified, _responseTime, _order.Settings.Policy.StoreSetCookie);
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         var freshened = MakeStored(head, stored.Body, stored.Trailers, decision);
+        if (freshened is not null)
+            _flight.Fenced(freshened.Fence); // who boarded before its groups were known may have come after an invalidation of one
         if (!decision.Store || freshened is null || !_fetcher.Store.Store(_order.CacheKey, freshened, decision.Retention))
         {
             _fetcher.Refusals.Remember(_order.CacheKey, decision.Store ? StoreReason.Overtaken : decision.Reason, head.StatusCode, _responseTime);
@@ -111,7 +116,7 @@ internal sealed partial class OriginFetch
         {
             Stored = freshened ?? stored,
             Decision = decision,
-            IsShared = decision.Store,
+            IsShared = decision.Store && freshened is not null,
             ForwardStatus = StatusCodes.Status304NotModified,
         });
     }

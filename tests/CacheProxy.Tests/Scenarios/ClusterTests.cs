@@ -218,6 +218,83 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task What_could_not_be_shared_once_is_shared_again_when_that_is_forgotten()
+    {
+        await using var cluster = await Cluster.StartAsync(
+            r => Respond($"body {r.Number}", r.Number == 2 ? "Cache-Control: no-store" : "Cache-Control: max-age=3600"),
+            options => options.UncacheableMemory = TimeSpan.FromSeconds(1));
+        await cluster.GetAsync(0, "/a");
+        await cluster.WaitForRemoteAsync(1);
+        await cluster.PurgeAsync(0, "all"); // hidden from now on, but still there
+        await cluster.GetAsync(0, "/a"); // no-store
+        await Task.Delay(TimeSpan.FromSeconds(2.5));
+        (await cluster.StatusAsync(1, "/a")).ShouldContain("stored");
+        (await cluster.StatusAsync(1, "/a")).ShouldContain("hit");
+    }
+
+    [Fact]
+    public async Task Nobody_waits_for_a_fetch_on_another_node_that_is_too_large_to_be_shared()
+    {
+        var release = new TaskCompletionSource();
+        await using var cluster = await Cluster.StartAsync(async r =>
+        {
+            await r.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + new string('x', 1000));
+            if (r.Number == 1)
+                await release.Task;
+            await r.WriteAsync(new string('x', 1000));
+        }, options => options.Coherence.MaxItemBytes = 1024);
+        var slow = cluster.GetAsync(0, "/large");
+        await Eventually.TrueAsync(() => cluster.Origin.Requests.Count == 1, "the origin is asked");
+        var clock = Stopwatch.StartNew();
+        (await cluster.GetAsync(1, "/large")).Length.ShouldBe(2000);
+        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(4)); // far below the time that a lease is waited for
+        release.SetResult();
+        (await slow).Length.ShouldBe(2000);
+    }
+
+    [Fact]
+    public async Task A_failing_origin_does_not_bring_back_what_was_there_before_the_clients_own_write()
+    {
+        var version = 1;
+        await using var cluster = await Cluster.StartAsync(r =>
+        {
+            if (r.Method != "GET")
+                return Respond($"version {Interlocked.Increment(ref version)}");
+            return version == 1 ? Respond("version 1", "Cache-Control: max-age=60, stale-if-error=60") : "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+        }, options =>
+        {
+            options.Coherence.WriteWait = TimeSpan.Zero;
+            options.Routes["origin"] = new RouteCacheOptions { ReadYourWrites = ReadYourWrites.Field };
+        });
+        await cluster.GetAsync(1, "/a");
+        cluster.Redis.Pause(); // node 1 does not hear of it
+        try
+        {
+            await cluster.SendAsync(0, HttpMethod.Put, "/a");
+            ((int)(await cluster.ResponseAsync(1, "/a", "CacheProxy-Seq: pending")).StatusCode).ShouldBe(503);
+            var passed = cluster.Origin.Requests[^1].Head;
+            passed.ShouldContain("CacheProxy-Min-Seq: pending");
+        }
+        finally
+        {
+            cluster.Redis.Resume();
+        }
+    }
+
+    [Fact]
+    public async Task A_write_that_the_origin_could_not_publish_yet_is_pending_for_its_client()
+    {
+        await using var cluster = await Cluster.StartAsync(
+            _ => Respond("x", "CacheProxy-Seq: pending"),
+            options =>
+            {
+                options.Coherence.CallTimeout = TimeSpan.FromSeconds(5); // its own invalidation has a place for sure
+                options.Routes["origin"] = new RouteCacheOptions { ReadYourWrites = ReadYourWrites.Field };
+            });
+        (await cluster.SendAsync(0, HttpMethod.Put, "/a")).Headers.GetValues("CacheProxy-Seq").ShouldBe(["pending"]);
+    }
+
+    [Fact]
     public async Task The_origin_is_told_what_it_must_not_answer_from_behind_and_no_client_can_tell_it()
     {
         await using var cluster = await Cluster.StartAsync(r => Respond("x"));
