@@ -231,6 +231,8 @@ public sealed partial class CoherenceNode
         foreach (var own in batch)
             if (!own.IsApplied)
                 Apply(own.Entry.Invalidation, null, own);
+        if (Volatile.Read(ref _awaiting) > 0)
+            Volatile.Write(ref _nodes, [.. answer.Nodes]); // before the place is there: who finds it finds them
         lock (_lock)
         {
             foreach (var own in batch)
@@ -241,8 +243,6 @@ public sealed partial class CoherenceNode
             }
             _owes = _own.Any(o => o.IsApplied);
         }
-        if (Volatile.Read(ref _awaiting) > 0)
-            Volatile.Write(ref _nodes, [.. answer.Nodes]);
     }
 
     private OwnEntry Enqueue(Invalidation invalidation, bool isAwaited)

@@ -29,7 +29,7 @@ public sealed class CacheScope : IDisposable
     }
 
     /// <summary>
-    /// A place in the order that this node has not reached: what the process keeps may be older, and is not read. <c>null</c>: nothing of the kind.
+    /// A place in the order that this node has not reached: what the process keeps may be older, and is not read. <c>default</c>: no node can have reached it. <c>null</c>: nothing of the kind.
     /// </summary>
     public Position? Need { get; set; }
 

@@ -21,8 +21,10 @@ internal sealed class CacheGroupsMiddleware(RequestDelegate next, CoherenceNode 
     public async Task InvokeAsync(HttpContext context)
     {
         using var scope = CacheScope.Begin();
-        if (context.Request.Headers.TryGetValue(MinSequence, out var field) && Position.TryParse(field.ToString(), out var need)
-            && !await node.ReachAsync(need, coherence.Value.CallTimeout, context.RequestAborted))
+        var field = context.Request.Headers[MinSequence].ToString();
+        if (field == Pending)
+            scope.Need = default(Position); // a write that no node can have heard of: nothing that is kept will do
+        else if (Position.TryParse(field, out var need) && !await node.ReachAsync(need, coherence.Value.CallTimeout, context.RequestAborted))
             scope.Need = need;
         context.Response.OnStarting(static state =>
         {

@@ -59,10 +59,10 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             : CatchUpAsync(context, uri, settings, need);
     }
 
-    /// <summary>The client knows of a write that this node has not heard of yet.</summary>
+    /// <summary>The client may know of a write that this node has not heard of yet.</summary>
     private async Task CatchUpAsync(HttpContext context, TargetUri uri, RouteSettings settings, Need need)
     {
-        if (!need.IsPending)
+        if (!need.IsNone && !need.IsPending)
             await core.Node.ReachAsync(need.Position, core.CatchUpTime, context.RequestAborted);
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         await LookAsync(context, uri, settings, head, core.Clock.Now, need);
@@ -298,9 +298,10 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             await PassAsync(context, uri, ForwardReason.Method);
             return;
         }
-        var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         uri = uri with { Qualifier = "QUERY " + content.Digest };
-        await (head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass) : LookAsync(context, uri, settings, head, core.Clock.Now, default));
+        var need = settings.ReadYourWrites == ReadYourWrites.None ? default : SessionToken.Take(context.Request, settings.ReadYourWrites);
+        var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
+        await (head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass, need: need) : CatchUpAsync(context, uri, settings, need));
     }
 
     /// <summary>What is left of the query is what is keyed and what is forwarded.</summary>
