@@ -26,7 +26,7 @@ public sealed class CoherenceOptions
 
     /// <summary>
     /// How long a write's answer waits for every node to have applied its invalidation. Default 1 s; 0 (does not wait) to 10 s. A node that has not
-    /// answered by then stops trusting itself within <see cref="Staleness"/>.
+    /// answered within <see cref="Staleness"/> has stopped trusting itself: no shorter than that, and no node serves what was written over.
     /// </summary>
     public TimeSpan WriteWait { get; set; } = TimeSpan.FromSeconds(1);
 
