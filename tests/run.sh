@@ -125,6 +125,16 @@ load() {
   awk '$1 == "cacheproxy" { seen++; bad += $NF; if (seen == 1) bad += $(NF - 1) > 0.01 } END { exit seen != 2 || bad }' "$artifacts/load.txt"
 }
 conformance() { bash tests/conformance.sh --no-build; }
+checker() { bash tests/checker.sh --no-build --operations 5000 --minutes 0.4; }
+checker_faults() { bash tests/checker.sh --no-build --operations 1000 --minutes 0.5 --faults cut,redis-kill; }
+
+# It is worth something only if it finds what is broken.
+checker_finds() {
+  local output status=0
+  output=$(bash tests/checker.sh --no-build --operations 500 --minutes 0.2 --break order) || status=$?
+  echo "$output"
+  ((status == 1)) && grep -q 'VIOLATED R3' <<< "$output"
+}
 
 check "Formatting" formatting
 check "nginx accepts its configuration" nginx_configuration
@@ -132,6 +142,9 @@ check "Publishing as the images do" image_publish
 check "One command starts the system" app_host
 check "The README's commands, and what docker-compose.yml names" readme
 check "The load measurement" load
+check "Coherence of three nodes, end to end" checker
+check "Coherence of three nodes, with faults" checker_faults
+check "The checker finds nodes without a common order" checker_finds
 check "Conformance (http-cache-tests)" conformance
 cat "$artifacts/conformance.log"
 

@@ -28,8 +28,11 @@ public sealed class CacheScope : IDisposable
         internal set => Volatile.Write(ref _lastWrite, value);
     }
 
+    /// <summary>A place that nothing which is kept, or on its way, is known to have reached: only what is read from now on will do.</summary>
+    internal static readonly Position Unreachable = new(0, long.MaxValue);
+
     /// <summary>
-    /// A place in the order that this node has not reached: what the process keeps may be older, and is not read. <c>default</c>: no node can have reached it. <c>null</c>: nothing of the kind.
+    /// A place in the order that this node has not reached: what the process keeps may be older, and is not read. <c>null</c>: nothing of the kind.
     /// </summary>
     public Position? Need { get; set; }
 

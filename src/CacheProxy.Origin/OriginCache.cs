@@ -180,9 +180,9 @@ public sealed partial class OriginCache : HybridCache, IDisposable
     /// <summary>Whether a caller may take what a flight brings, as far as is known before it lands.</summary>
     private bool IsInTime(Flight flight, string key, Group[] groups, long arrived, Position? need)
     {
-        if (need is { Generation: 0 } || (!_node.IsInTouch && _time.GetElapsedTime(flight.Began) > _node.Staleness))
+        if (!_node.IsInTouch && _time.GetElapsedTime(flight.Began) > _node.Staleness)
             return false; // nobody could say what has been written since it began
-        if (need is { } position && !(flight.Need is { } known && known.Generation == position.Generation && known.Sequence >= position.Sequence))
+        if (need is { } position && !(flight.Need is { Generation: not 0 } known && known.Generation == position.Generation && known.Sequence >= position.Sequence))
             return false;
         return flight.Standing.Local >= arrived || _node.Marks.Find(key, EntryTags.Of(key, groups), flight.Standing.Local) == MarkStrength.None;
     }

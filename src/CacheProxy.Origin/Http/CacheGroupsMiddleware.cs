@@ -23,7 +23,7 @@ internal sealed class CacheGroupsMiddleware(RequestDelegate next, CoherenceNode 
         using var scope = CacheScope.Begin();
         var field = context.Request.Headers[MinSequence].ToString();
         if (field == Pending)
-            scope.Need = default(Position); // a write that no node can have heard of: nothing that is kept will do
+            scope.Need = CacheScope.Unreachable; // another instance's write may not have been told to anybody yet
         else if (Position.TryParse(field, out var need) && !await node.ReachAsync(need, coherence.Value.CallTimeout, context.RequestAborted))
             scope.Need = need;
         context.Response.OnStarting(static state =>
