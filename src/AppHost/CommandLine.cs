@@ -5,16 +5,18 @@ namespace AppHost;
 
 /// <summary>What the user asked for.</summary>
 /// <param name="Nodes">How many proxies to start: 1 to 16, default 1.</param>
-internal sealed record CommandLine(int Nodes)
+/// <param name="Redis">Whether they and the API share a Redis, which is started as well.</param>
+internal sealed record CommandLine(int Nodes, bool Redis)
 {
     private const int MaxNodes = 16;
 
     private static readonly string Help = $"""
         Starts the items API (SQLite in a temporary folder, with some rows) and cache proxies in front of it; Ctrl-C ends all.
 
-          dotnet run --project src/AppHost [-- --nodes N]
+          dotnet run --project src/AppHost [-- --nodes N --redis]
 
           --nodes N   how many proxies, 1 to {MaxNodes}; default 1
+          --redis     with a Redis that they share (redis-server from PATH): a write through one is seen on all
           --help      this text
         """;
 
@@ -24,6 +26,7 @@ internal sealed record CommandLine(int Nodes)
         commandLine = null;
         answer = default;
         var nodes = 1;
+        var redis = false;
         for (var i = 0; i < args.Length; i++)
         {
             switch (args[i].Split('=', 2))
@@ -40,13 +43,16 @@ internal sealed record CommandLine(int Nodes)
                     }
 
                     break;
+                case ["--redis"]:
+                    redis = true;
+                    break;
                 default:
                     answer = new Answer($"What is {args[i]}?\n\n{Help}", IsComplaint: true);
                     return false;
             }
         }
 
-        commandLine = new CommandLine(nodes);
+        commandLine = new CommandLine(nodes, redis);
         return true;
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
 namespace AppHost;
@@ -17,9 +18,9 @@ internal sealed class RunningService : IAsyncDisposable
     public RunningService(Service service)
     {
         _service = service;
-        var start = new ProcessStartInfo(DotnetHost, ["exec", service.Assembly, "--urls", service.Address.ToString()])
+        var start = new ProcessStartInfo(service.Program, service.Arguments)
         {
-            WorkingDirectory = Path.GetDirectoryName(service.Assembly),
+            WorkingDirectory = service.Folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
@@ -38,10 +39,6 @@ internal sealed class RunningService : IAsyncDisposable
 
     /// <summary>Where a proxy's metrics are: beside its health.</summary>
     public Uri Metrics => new(_service.Health, "/metrics");
-
-    /// <summary>The dotnet that runs this program, wherever it is installed.</summary>
-    private static string DotnetHost { get; } =
-        Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../..", OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet"));
 
     /// <summary>Asks until it says that it can do its work.</summary>
     public async Task UntilHealthyAsync(HttpClient client, CancellationToken cancellation)
@@ -88,10 +85,16 @@ internal sealed class RunningService : IAsyncDisposable
     {
         try
         {
+            if (_service.Health.Scheme == "tcp")
+            {
+                using var socket = new TcpClient();
+                await socket.ConnectAsync(_service.Health.Host, _service.Health.Port, cancellation);
+                return true;
+            }
             using var response = await client.GetAsync(_service.Health, cancellation);
             return response.IsSuccessStatusCode;
         }
-        catch (HttpRequestException)
+        catch (Exception refused) when (refused is HttpRequestException or SocketException)
         {
             return false; // not listening yet
         }

@@ -181,6 +181,7 @@ public sealed partial class CoherenceNode
     private async ValueTask<bool> ResyncAsync(OrderAnswer answer, long after)
     {
         var isLost = answer.Kind == OrderAnswerKind.Lost;
+        var isFirst = Standing.Shared.Generation == 0;
         if (isLost)
             after = 0; // a number of another history says nothing; everything is marked invalid, so only what is hard still matters
         var slots = new byte[(int)MarkStrength.Hard + 1][];
@@ -211,6 +212,8 @@ public sealed partial class CoherenceNode
                 Marks.ForgetBans(answer.Bans.Max());
             Stand(number, answer.Now);
         }
+        if (isFirst)
+            return true; // there was no other order before
         _metrics?.Resynced(isLost ? "lost" : "gap");
         Log.Resynced(_log, isLost ? "the order is another one; everything from before is validated" : "the order no longer tells one by one; marks were loaded");
         if (isLost)
@@ -231,6 +234,8 @@ public sealed partial class CoherenceNode
         foreach (var own in batch)
             if (!own.IsApplied)
                 Apply(own.Entry.Invalidation, null, own);
+        if (Volatile.Read(ref _awaiting) > 0)
+            Volatile.Write(ref _nodes, [.. answer.Nodes]); // before the place is there: who finds it finds them
         lock (_lock)
         {
             foreach (var own in batch)
@@ -241,8 +246,6 @@ public sealed partial class CoherenceNode
             }
             _owes = _own.Any(o => o.IsApplied);
         }
-        if (Volatile.Read(ref _awaiting) > 0)
-            Volatile.Write(ref _nodes, [.. answer.Nodes]);
     }
 
     private OwnEntry Enqueue(Invalidation invalidation, bool isAwaited)

@@ -25,10 +25,10 @@ public sealed class CoherenceOptions
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromMilliseconds(50);
 
     /// <summary>
-    /// How long a write's answer waits for every node to have applied its invalidation. Default 250 ms; 0 (does not wait) to 10 s. A node that has not
-    /// answered by then stops trusting itself within <see cref="Staleness"/>.
+    /// How long a write's answer waits for every node to have applied its invalidation. Default 1 s; 0 (does not wait) to 10 s. A node that has not
+    /// answered within <see cref="Staleness"/> has stopped trusting itself: no shorter than that, and no node serves what was written over.
     /// </summary>
-    public TimeSpan WriteWait { get; set; } = TimeSpan.FromMilliseconds(250);
+    public TimeSpan WriteWait { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>The largest value that the shared store takes. Default 1 MiB; 1 KiB to 64 MiB.</summary>
     public long MaxItemBytes { get; set; } = 1 << 20;

@@ -15,7 +15,7 @@ internal sealed class RedisConnection(CoherenceOptions options, TimeProvider tim
     private ConnectionMultiplexer? _redis;
     private Task _connecting = Task.CompletedTask;
     private int _failures;
-    private int _isAway = 1;
+    private int _isAway;
 
     /// <summary>What one call may take while a request waits.</summary>
     public TimeSpan CallTimeout { get; } = options.CallTimeout;
@@ -54,7 +54,7 @@ internal sealed class RedisConnection(CoherenceOptions options, TimeProvider tim
         where T : class
     {
         if (Volatile.Read(ref _redis) is not { } redis)
-            return Failed<T>(name, "unreachable", "no connection yet");
+            return Failed<T>(name, "unreachable", reason: null); // what keeps it from connecting is said when that is known
         try
         {
             var db = redis.GetDatabase();
@@ -100,11 +100,11 @@ internal sealed class RedisConnection(CoherenceOptions options, TimeProvider tim
         return result;
     }
 
-    private T? Failed<T>(string name, string result, string reason)
+    private T? Failed<T>(string name, string result, string? reason)
         where T : class
     {
         metrics?.Called(name, result);
-        if (Interlocked.Increment(ref _failures) >= FailuresToOpen && Interlocked.Exchange(ref _isAway, 1) == 0)
+        if (Interlocked.Increment(ref _failures) >= FailuresToOpen && reason is not null && Interlocked.Exchange(ref _isAway, 1) == 0)
             Log.RedisAway(log, reason);
         return null;
     }

@@ -229,7 +229,7 @@ internal static class RedisScripts
 
     /// <summary>
     /// KEYS order, inv, item, lease. ARGV generation, applied, nonce, token (empty: no lease), name, bytes, milliseconds to keep, most items, "newer" or
-    /// "fill". Answers what became of it.
+    /// "fill", most bytes of all items. Answers what became of it.
     /// </summary>
     public const string Store = Prelude + """
         local h = head(KEYS[1])
@@ -254,9 +254,15 @@ internal static class RedisScripts
         end
         old = old and kept(old)
         if old and item.version > 0 and (old.version > item.version or (newer and old.version == item.version)) then return 'older' end
-        local count = redis.call('HLEN', KEYS[3])
-        if count >= tonumber(ARGV[8]) and redis.call('HEXISTS', KEYS[3], name) == 0 then
-          redis.call('HDEL', KEYS[3], redis.call('HKEYS', KEYS[3])[1])
+        local others, bytes, count = redis.call('HKEYS', KEYS[3]), #ARGV[6] + 8, 1
+        for _, other in ipairs(others) do -- what one answer does not hold would cost each search and never be found
+          if other ~= name then
+            bytes, count = bytes + redis.call('HSTRLEN', KEYS[3], other), count + 1
+            if count > tonumber(ARGV[8]) or bytes > tonumber(ARGV[10]) then
+              bytes, count = bytes - redis.call('HSTRLEN', KEYS[3], other), count - 1
+              redis.call('HDEL', KEYS[3], other)
+            end
+          end
         end
         redis.call('HSET', KEYS[3], name, struct.pack('>I8', clock()) .. ARGV[6])
         local keep = tonumber(ARGV[7])

@@ -21,6 +21,9 @@ internal sealed class RedisStore(RedisConnection connection, CoherenceNode node,
     private readonly RedisKey _inv = RedisOrder.Prefix(options) + ":inv";
     private readonly long _maxItemBytes = options.MaxItemBytes;
 
+    /// <summary>A search reads all items of its key, and Redis does nothing else meanwhile.</summary>
+    private long MaxBytesPerKey => _maxItemBytes * 4;
+
     public async ValueTask<RemoteFind> FindAsync(string key, string? lease, CancellationToken cancellation)
     {
         if (!node.MayShare)
@@ -28,7 +31,7 @@ internal sealed class RedisStore(RedisConnection connection, CoherenceNode node,
         var token = lease is null ? 0 : Random.Shared.NextInt64(1, long.MaxValue);
         var place = node.Place;
         var reply = await connection.RequestAsync("find", RedisScripts.Find, [_order, _inv, ItemKey(key), LeaseKey(lease)],
-            [.. At(place), lease is null ? "" : token, (long)LeaseTime.TotalMilliseconds, _maxItemBytes * 4], cancellation);
+            [.. At(place), lease is null ? "" : token, (long)LeaseTime.TotalMilliseconds, MaxBytesPerKey], cancellation);
         var parts = reply is null ? null : (RedisResult[]?)reply;
         if (parts is not { Length: >= 3 } || RedisOrder.ReadPlace((byte[]?)parts[1]) is not { } now)
         {
@@ -65,7 +68,7 @@ internal sealed class RedisStore(RedisConnection connection, CoherenceNode node,
         }
         var keep = (long)Math.Ceiling((lifetime < MaxLifetime ? lifetime : MaxLifetime).TotalMilliseconds);
         var reply = await connection.RequestAsync("store", RedisScripts.Store, [_order, _inv, ItemKey(key), LeaseKey(lease?.Name)],
-            [.. At(node.Place), lease is null ? "" : lease.Token, item.Name, RemoteItemCodec.Write(item), keep, MaxItemsPerKey, how], cancellation);
+            [.. At(node.Place), lease is null ? "" : lease.Token, item.Name, RemoteItemCodec.Write(item), keep, MaxItemsPerKey, how, MaxBytesPerKey], cancellation);
         var result = reply is null ? "unavailable" : (string?)reply ?? "unavailable";
         metrics?.Stored(result);
         return result == "stored";

@@ -1,6 +1,7 @@
 using CacheProxy.Admin;
 using CacheProxy.Diagnostics;
 using CacheProxy.Pipeline;
+using CacheProxy.Warming;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
@@ -34,6 +35,7 @@ internal sealed class AdminServer : IHostedLifecycleService, IAsyncDisposable
         builder.Services.AddSingleton(proxy.GetRequiredService<PrometheusExporter>());
         builder.Services.AddSingleton(proxy.GetRequiredService<PurgeEndpoint>());
         builder.Services.AddSingleton(proxy.GetRequiredService<Explainer>());
+        builder.Services.AddSingleton(proxy.GetRequiredService<Warmer>());
         _app = builder.Build();
         _app.Use(new AdminGuard(options.Key).InvokeAsync);
         _app.UseRouting();

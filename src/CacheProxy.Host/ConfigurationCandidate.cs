@@ -23,6 +23,9 @@ internal sealed record ConfigurationCandidate(
         }.Select(name => typeof(CacheProxyOptions).GetProperty(name)!),
     ];
 
+    /// <summary>Sections of which the same is true.</summary>
+    private static readonly string[] SectionsAtStartOnly = [nameof(CacheProxyOptions.Coherence), nameof(CacheProxyOptions.Warming)];
+
     /// <param name="raw">What files, environment and command line say.</param>
     /// <param name="unreadableFile">A complaint about a file that could not be read at all; its keys are missing from <paramref name="raw"/>.</param>
     public static ConfigurationCandidate Read(IConfiguration raw, string? unreadableFile)
@@ -65,8 +68,12 @@ internal sealed record ConfigurationCandidate(
     {
         var names = Service.RestartFor(changed.Service).ToList();
         names.AddRange(AtStartOnly.Where(p => !Equals(p.GetValue(Cache), p.GetValue(changed.Cache))).Select(p => p.Name));
+        names.AddRange(SectionsAtStartOnly.Where(s => !SectionOf(Data, s).SetEquals(SectionOf(changed.Data, s))));
         return names.Select(n => $"{CacheProxyOptions.SectionName}:{n}");
     }
+
+    private static HashSet<(string, string?)> SectionOf(Dictionary<string, string?> data, string name) =>
+        [.. data.Where(d => d.Key.StartsWith($"{CacheProxyOptions.SectionName}:{name}:", StringComparison.OrdinalIgnoreCase)).Select(d => (d.Key.ToUpperInvariant(), d.Value))];
 
     private static Dictionary<string, string?> Leaves(IConfigurationSection section) =>
         section.AsEnumerable().Where(p => p.Value is not null).ToDictionary(StringComparer.OrdinalIgnoreCase);

@@ -2,6 +2,7 @@ using CacheProxy;
 using CacheProxy.Admin;
 using CacheProxy.Diagnostics;
 using CacheProxy.Host;
+using CacheProxy.Warming;
 
 if (HealthProbe.IsAskedFor(args))
     return await HealthProbe.RunAsync(args);
@@ -49,6 +50,7 @@ try
     RuntimeVersion.Check(log);
     configuration.Follow(log);
     await app.StartAsync();
+    await app.Services.GetRequiredService<Warmer>().UntilReadyAsync();
     app.Services.GetRequiredService<Readiness>().Started();
     Log.ProxyListening(log, string.Join(", ", app.Urls));
     await app.StopRequestedAsync();

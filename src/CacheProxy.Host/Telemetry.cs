@@ -20,7 +20,7 @@ internal sealed class Telemetry : IHostedService, IDisposable
     {
         var resource = ResourceBuilder.CreateDefault().AddService("cacheproxy").AddEnvironmentVariableDetector();
         _metrics = Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource)
-            .AddMeter(CacheMetrics.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Net.Http", "System.Runtime")
+            .AddMeter(CacheMetrics.MeterName, CacheMetrics.CoherenceMeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Net.Http", "System.Runtime")
             .AddOtlpExporter()
             .Build();
         _traces = Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource)

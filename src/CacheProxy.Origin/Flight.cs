@@ -8,7 +8,7 @@ namespace CacheProxy.Origin;
 /// <see cref="Join_NeedsLock"/> and <see cref="Leave_NeedsLock"/> run under the lock of <see cref="Flights"/>.
 /// </summary>
 #pragma warning disable CA1001 // the token source has no timer: there is nothing to free
-internal sealed class Flight(Standing standing, Position? need)
+internal sealed class Flight(Standing standing, Position? need, long began)
 #pragma warning restore CA1001
 {
     private readonly TaskCompletionSource<Entry> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -17,6 +17,9 @@ internal sealed class Flight(Standing standing, Position? need)
 
     /// <summary>Where the node stood before anything was read.</summary>
     public Standing Standing => standing;
+
+    /// <summary>When, as a timestamp.</summary>
+    public long Began => began;
 
     /// <summary>A place in the order that whoever began it knew of, though the node had not reached it.</summary>
     public Position? Need => need;

@@ -153,7 +153,7 @@ public sealed partial class OriginCache : HybridCache, IDisposable
             var (flight, isOwn) = _flights.JoinOrBegin(
                 id, (Cache: this, Key: key, Groups: groups, Arrived: arrived, scope?.Need),
                 static (flight, caller) => caller.Cache.IsInTime(flight, caller.Key, caller.Groups, caller.Arrived, caller.Need),
-                static caller => new Flight(caller.Cache._node.Standing, caller.Need));
+                static caller => new Flight(caller.Cache._node.Standing, caller.Need, caller.Cache._time.GetTimestamp()));
             if (isOwn)
                 _ = FlyAsync(flight, id, state, factory, terms, groups, isRefresh: false);
             Entry entry;
@@ -180,6 +180,8 @@ public sealed partial class OriginCache : HybridCache, IDisposable
     /// <summary>Whether a caller may take what a flight brings, as far as is known before it lands.</summary>
     private bool IsInTime(Flight flight, string key, Group[] groups, long arrived, Position? need)
     {
+        if (!_node.IsInTouch && _time.GetElapsedTime(flight.Began) > _node.Staleness)
+            return false; // nobody could say what has been written since it began
         if (need is { } position && !(flight.Need is { Generation: not 0 } known && known.Generation == position.Generation && known.Sequence >= position.Sequence))
             return false;
         return flight.Standing.Local >= arrived || _node.Marks.Find(key, EntryTags.Of(key, groups), flight.Standing.Local) == MarkStrength.None;
@@ -196,7 +198,7 @@ public sealed partial class OriginCache : HybridCache, IDisposable
     {
         var id = new FlightId(key, typeof(T), terms.Flags);
         var (flight, isOwn) = _flights.JoinOrBegin(
-            id, _node, static (_, _) => true, static node => new Flight(node.Standing, null)); // one that flies already will do
+            id, _node, static (_, _) => true, node => new Flight(node.Standing, null, _time.GetTimestamp())); // one that flies already will do
         if (!isOwn)
             return;
         _metrics.Background(reason);

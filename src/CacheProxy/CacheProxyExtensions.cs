@@ -2,9 +2,10 @@ using System.Diagnostics.Metrics;
 using CacheProxy.Admin;
 using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
-using CacheProxy.Invalidation;
 using CacheProxy.Fetching;
+using CacheProxy.Invalidation;
 using CacheProxy.Pipeline;
+using CacheProxy.Warming;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -32,7 +33,14 @@ public static class CacheProxyExtensions
         services.AddHostedService<CoherenceStart>();
         services.TryAddSingleton<CacheCore>();
         services.TryAddSingleton(provider => new PurgeEndpoint(provider.GetRequiredService<CacheCore>().Invalidator));
+        services.TryAddSingleton<EndpointRouting>();
         services.TryAddSingleton<Explainer>();
+        services.TryAddSingleton<InnerClient>();
+        services.TryAddSingleton<Warmer>();
+        services.AddHostedService(provider => provider.GetRequiredService<Warmer>());
+        services.AddHostedService(provider => new TopKeysFile(
+            provider.GetRequiredService<CacheCore>().HotKeys, provider.GetRequiredService<IOptions<CacheProxyOptions>>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<TopKeysFile>>()));
         services.AddSingleton<ITransformProvider, ForwardingTransforms>();
         return services;
     }

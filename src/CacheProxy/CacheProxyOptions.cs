@@ -81,6 +81,9 @@ public sealed class CacheProxyOptions
     /// <summary>How several nodes keep in step, over Redis. Default: this node alone, without Redis.</summary>
     public CoherenceOptions Coherence { get; set; } = new();
 
+    /// <summary>What the cache is filled with before clients ask. Default: nothing.</summary>
+    public WarmingOptions Warming { get; set; } = new();
+
     /// <summary>Overrides by route id of the <c>ReverseProxy</c> section; the route that <see cref="Origin"/> makes is named <c>origin</c>.</summary>
     public IDictionary<string, RouteCacheOptions> Routes { get; } = new Dictionary<string, RouteCacheOptions>(StringComparer.OrdinalIgnoreCase);
 }

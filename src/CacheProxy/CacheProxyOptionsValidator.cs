@@ -39,6 +39,7 @@ internal sealed class CacheProxyOptionsValidator : IValidateOptions<CacheProxyOp
         range.Duration(at + nameof(options.ConnectTimeout), options.ConnectTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(60));
         range.Duration(at + nameof(options.ActivityTimeout), options.ActivityTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
         new CoherenceOptionsValidator(at + nameof(options.Coherence) + ":").Check(options.Coherence, complaints);
+        options.Warming.Check(at + nameof(options.Warming) + ":", complaints);
         CheckOrigins(at + nameof(options.Origin), options.Origin, complaints);
         CheckTrustedProxies(at + nameof(options.TrustedProxies), options.TrustedProxies, complaints);
         CheckFieldNames(at + nameof(options.CredentialFields), options.CredentialFields, complaints);

@@ -69,10 +69,11 @@ internal sealed class Rules(IReadOnlyList<Operation> history, IReadOnlyList<Purg
                 Report("R6 phantom", $"version {twice.Version} was given twice", twice.Write);
         _ids = [.. _registers.Keys.Order()];
         foreach (var (item, register) in _registers)
-            if (register.Newest is { } newest && (newest.Version == Gone) == final.ContainsKey(item))
+            // What a deletion without an answer took away is not lost.
+            if (register.Newest is { } newest && (newest.Version == Gone) == final.ContainsKey(item) && (newest.Version == Gone || register.DeletedFrom == long.MaxValue))
                 Report("R5 lost write", "the database does not agree", newest.Write);
-            else if (register.Newest is { Version: not Gone } last && final[item].Version < last.Version)
-                Report("R5 lost write", $"the database has {final[item].Version}", last.Write);
+            else if (register.Newest is { Version: not Gone } last && final.TryGetValue(item, out var row) && row.Version < last.Version)
+                Report("R5 lost write", $"the database has {row.Version}", last.Write);
     }
 
     private Register Of(int item)

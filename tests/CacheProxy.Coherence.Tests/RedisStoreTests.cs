@@ -54,6 +54,22 @@ public sealed class RedisStoreTests(RedisFixture redis) : IClassFixture<RedisFix
         (await FindAsync(b, "K")).Kind.ShouldBe(RemoteFindKind.Missing);
     }
 
+    [Fact]
+    public async Task The_items_of_a_key_are_together_no_more_than_one_call_answers()
+    {
+        var a = await NodeAsync(); // items of 64 KiB at most, four of them in one answer
+        var text = new string('x', 60_000);
+        for (var i = 0; i < 12; i++)
+            (await StoreAsync(a, "k", Item(a, text, $"variant {i}"))).ShouldBeTrue();
+        var found = await FindAsync(a, "k");
+        found.Items.Count.ShouldBe(4);
+        found.Items.ShouldContain(item => item.Name == "variant 11");
+        var db = await redis.Server.ClientAsync();
+        (await db.HashLengthAsync((RedisKey)$"{{{_prefix}}}:1:{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("k"u8))}")).ShouldBe(4);
+        (await StoreAsync(a, "k", Item(a, text, "variant 11"))).ShouldBeTrue(); // in its own place
+        (await FindAsync(a, "k")).Items.Count.ShouldBe(4);
+    }
+
     [Theory]
     [InlineData(MarkStrength.Hard, 0)]
     [InlineData(MarkStrength.Invalid, 0)]

@@ -54,6 +54,23 @@ public class AdminServerTests
     }
 
     [Fact]
+    public async Task Warming_is_shown_and_readiness_waits_for_it_where_it_is_told_to()
+    {
+        await using var origin = new RawOrigin(_ => Task.FromResult(RawOrigin.Response("hello", "")));
+        await using var host = await HostProcess.StartAsync(["--origin", origin.Address, "--CacheProxy:Warming:Urls", "http://a.example/1,http://a.example/2",
+            "--CacheProxy:Warming:ReadyWait", "30s"]);
+        using var admin = new HttpClient { BaseAddress = host.Admin };
+        while (!(await admin.GetAsync("/healthz/ready", TestContext.Current.CancellationToken)).IsSuccessStatusCode)
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        (await admin.GetStringAsync("/warming", TestContext.Current.CancellationToken))
+            .ShouldBe("""{"state":"done","total":2,"done":2,"stored":2,"skipped":0,"failed":0,"retried":0}""");
+        (await admin.GetStringAsync("/metrics", TestContext.Current.CancellationToken)).ShouldContain("cacheproxy_warming_urls_total{warming_result=\"stored\"} 2\n");
+        using var proxy = new HttpClient { BaseAddress = host.Proxy };
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/2") { Headers = { Host = "a.example" } };
+        (await proxy.SendAsync(request, TestContext.Current.CancellationToken)).Headers.GetValues("Cache-Status").Single().ShouldStartWith("CacheProxy; hit");
+    }
+
+    [Fact]
     public async Task With_a_key_metrics_need_it_and_health_does_not()
     {
         await using var origin = RawOrigin.Hello();

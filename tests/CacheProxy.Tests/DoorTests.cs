@@ -63,6 +63,7 @@ public sealed class DoorTests
     [InlineData("Keys", new[] { "Http", "Policy" })]
     [InlineData("Storage", new[] { "Http", "Keys", "Coherence" })]
     [InlineData("Invalidation", new[] { "Coherence", "Diagnostics", "Http", "Keys", "Policy", "Storage" })]
+    [InlineData("Warming", new[] { "Diagnostics", "Keys", "Pipeline", "Storage" })] // of Pipeline the client inside the process, of Storage what is hit most
     public void Room_sees_only_these_rooms(string room, string[] seen)
     {
         foreach (var file in Files.Select(row => row.Data).Where(f => Room(f) == room))

@@ -1,5 +1,6 @@
 using CacheProxy.Diagnostics;
 using CacheProxy.Pipeline;
+using CacheProxy.Warming;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -28,6 +29,8 @@ internal static class AdminEndpoints
         var explain = new ExplainEndpoint(admin.ServiceProvider.GetRequiredService<Explainer>());
         admin.MapGet("/explain", explain.GetAsync);
         admin.MapPost("/explain", explain.PostAsync);
+        var warmer = admin.ServiceProvider.GetRequiredService<Warmer>();
+        admin.MapGet("/warming", context => context.Response.WriteAsJsonAsync(Report(warmer.Progress), context.RequestAborted));
         admin.MapGet("/metrics", context => WriteAsync(context, PrometheusExporter.ContentType, exporter.Scrape()));
     }
 
@@ -36,4 +39,15 @@ internal static class AdminEndpoints
         context.Response.ContentType = contentType;
         return context.Response.WriteAsync(text, context.RequestAborted);
     }
+
+    private static object Report(WarmingProgress progress) => new
+    {
+        state = progress.State.ToString().ToLowerInvariant(),
+        progress.Total,
+        progress.Done,
+        progress.Stored,
+        progress.Skipped,
+        progress.Failed,
+        progress.Retried,
+    };
 }

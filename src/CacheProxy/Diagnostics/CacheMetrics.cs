@@ -14,6 +14,9 @@ internal sealed class CacheMetrics : IDisposable
 {
     public const string MeterName = "CacheProxy";
 
+    /// <summary>The meter of the order of invalidations and of what nodes share.</summary>
+    public const string CoherenceMeterName = "CacheProxy.Coherence";
+
     private static readonly string[] ResultNames = Names<CacheResult>();
     private static readonly string[] ForwardNames = Names<ForwardReason>('-'); // as RFC 9211 writes them in Cache-Status
     private static readonly string[] StoreReasonNames = Names<StoreReason>();
@@ -26,6 +29,7 @@ internal sealed class CacheMetrics : IDisposable
     private readonly Counter<long> _invalidations;
     private readonly Counter<long> _deliveriesCut;
     private Func<StoreFigures>? _store;
+    private Func<WarmingFigures>? _warming;
     private long _activeFetches;
 
     public CacheMetrics(IMeterFactory meters)
@@ -41,8 +45,13 @@ internal sealed class CacheMetrics : IDisposable
         _fetchDuration = _meter.CreateHistogram<double>("cacheproxy.fetch.duration", "s", "From the start of a fetch to its last byte, by how it ended.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] });
         _invalidations = _meter.CreateCounter<long>("cacheproxy.invalidations", "{invalidation}", "Marks that hide stored responses, by kind.");
+        _meter.CreateObservableCounter("cacheproxy.warming.urls", Warmed, "{url}", "URLs that warming is done with, by what came of them.");
+        _meter.CreateObservableUpDownCounter("cacheproxy.warming.left", () => Warming.Left, "{url}", "URLs that warming knows of and is not done with.");
+        _meter.CreateObservableCounter("cacheproxy.warming.retries", () => Warming.Retried, "{request}", "Requests of warming that were put off because the origin failed.");
         _deliveriesCut = _meter.CreateCounter<long>("cacheproxy.deliveries.cut", "{response}", "Answers cut off because slow clients held too much memory.");
     }
+
+    private WarmingFigures Warming => _warming?.Invoke() ?? default;
 
     private StoreFigures Store => _store?.Invoke() ?? default;
 
@@ -56,6 +65,9 @@ internal sealed class CacheMetrics : IDisposable
 
     /// <summary>Says where the store's figures are read from, whenever somebody asks for them.</summary>
     public void Observe(Func<StoreFigures> store) => _store = store;
+
+    /// <summary>The same for warming.</summary>
+    public void ObserveWarming(Func<WarmingFigures> warming) => _warming = warming;
 
     /// <summary>A fetch begins; give what this returns to <see cref="FetchEnded"/>.</summary>
     public long FetchStarted()
@@ -96,6 +108,14 @@ internal sealed class CacheMetrics : IDisposable
         .Where(r => Volatile.Read(ref _storeReasons[r.Index]) > 0)
         .Select(r => new Measurement<long>(Volatile.Read(ref _storeReasons[r.Index]), new KeyValuePair<string, object?>("cache.store_reason", r.Item)));
 
+    private IEnumerable<Measurement<long>> Warmed()
+    {
+        var warming = Warming;
+        yield return new(warming.Stored, new KeyValuePair<string, object?>("warming.result", "stored"));
+        yield return new(warming.Skipped, new KeyValuePair<string, object?>("warming.result", "skipped"));
+        yield return new(warming.Failed, new KeyValuePair<string, object?>("warming.result", "failed"));
+    }
+
     /// <summary><c>TooLarge</c> becomes <c>too_large</c>.</summary>
     private static string[] Names<T>(char separator = '_')
         where T : struct, Enum =>
@@ -120,3 +140,6 @@ internal enum FetchResult
 
 /// <summary>The store at one moment.</summary>
 internal readonly record struct StoreFigures(long Bytes, long Entries, long Evictions);
+
+/// <summary>Warming at one moment: see <c>WarmingProgress</c>.</summary>
+internal readonly record struct WarmingFigures(long Stored, long Skipped, long Failed, long Retried, long Left);

@@ -54,6 +54,20 @@ internal static partial class Log
         EventName = "SlowClientsCut")]
     public static partial void SlowClientsCut(ILogger log, long budgetBytes);
 
+    // 14-17: warming
+
+    [LoggerMessage(14, LogLevel.Information, "Warming is done: {Stored} responses stored, {Skipped} there already or not for a cache, {Failed} failed, in {Elapsed}.", EventName = "WarmingDone")]
+    public static partial void WarmingDone(ILogger log, long stored, long skipped, long failed, TimeSpan elapsed);
+
+    [LoggerMessage(15, LogLevel.Warning, "Warming waits: the origin fails. It is asked again after a second, then less and less often.", EventName = "WarmingPaused")]
+    public static partial void WarmingPaused(ILogger log);
+
+    [LoggerMessage(16, LogLevel.Warning, "Warming leaves out what it cannot use of {Source}: {Reason}.", EventName = "WarmingSourceRefused")]
+    public static partial void WarmingSourceRefused(ILogger log, string source, string reason);
+
+    [LoggerMessage(17, LogLevel.Warning, "The URLs that are hit most cannot be written to {Path}: {Reason}", EventName = "TopKeysNotWritten")]
+    public static partial void TopKeysNotWritten(ILogger log, string path, string reason);
+
     // 20: the access log, only when asked for
 
     [LoggerMessage(20, LogLevel.Information, "{Method} {Target} {StatusCode} {Elapsed:0.0} ms {CacheStatus}", EventName = "Access")]

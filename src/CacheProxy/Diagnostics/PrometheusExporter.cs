@@ -18,7 +18,7 @@ internal sealed class PrometheusExporter : IDisposable
 
     private static readonly HashSet<string> Meters =
     [
-        CacheMetrics.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Net.Http", "System.Runtime",
+        CacheMetrics.MeterName, CacheMetrics.CoherenceMeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Net.Http", "System.Runtime",
     ];
 
     private readonly SortedDictionary<string, MetricFamily> _families = new(StringComparer.Ordinal);

@@ -7,6 +7,7 @@ using CacheProxy.Policy;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace CacheProxy.Fetching;
 
@@ -30,6 +31,8 @@ internal sealed partial class OriginFetch
             _storedHead = head;
         else
             OnNotStored(head, decision.Reason, shared);
+        if (head.ContentLength is { } length)
+            ShareOnlyUpTo(length);
         _flight.Recording.Expect(head.ContentLength);
         Publish(new FlightAnswer(FlightAnswerKind.Recorded)
         {
@@ -72,6 +75,7 @@ internal sealed partial class OriginFetch
         _storedHead = null;
         if (_flight.Recording.Length > _order.Settings.MaxBodyBytes)
             _fetcher.Coalescer.RememberUncacheable(_flight.Key, _fetcher.Clock.Now);
+        ShareNothing();
         _fetcher.Coalescer.Remove(_flight);
         _flight.OnOutgrown();
     }
@@ -97,6 +101,8 @@ internal sealed partial class OriginFetch
         var head = Validation.Freshen(stored.Head, notModified, _responseTime, _order.Settings.Policy.StoreSetCookie);
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         var freshened = MakeStored(head, stored.Body, stored.Trailers, decision);
+        if (freshened is not null)
+            _flight.Fenced(freshened.Fence); // who boarded before its groups were known may have come after an invalidation of one
         if (!decision.Store || freshened is null || !_fetcher.Store.Store(_order.CacheKey, freshened, decision.Retention))
         {
             _fetcher.Refusals.Remember(_order.CacheKey, decision.Store ? StoreReason.Overtaken : decision.Reason, head.StatusCode, _responseTime);
@@ -110,7 +116,7 @@ internal sealed partial class OriginFetch
         {
             Stored = freshened ?? stored,
             Decision = decision,
-            IsShared = decision.Store,
+            IsShared = decision.Store && freshened is not null,
             ForwardStatus = StatusCodes.Status304NotModified,
         });
     }
@@ -118,7 +124,8 @@ internal sealed partial class OriginFetch
     /// <summary>No head came: a stored response stands in where it may, else YARP's status goes to all who wait, but never into the store.</summary>
     private async Task<bool> OnNoAnswerAsync()
     {
-        if (StandIn() is { } standIn)
+        // Without a destination that YARP holds for healthy the error may last: what is kept is the better answer.
+        if (StandIn(Context.Features.Get<IForwarderErrorFeature>()?.Error == ForwarderError.NoAvailableDestinations) is { } standIn)
         {
             Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true });
             return true;
@@ -140,6 +147,6 @@ internal sealed partial class OriginFetch
         return true;
     }
 
-    private StoredResponse? StandIn() =>
-        _order.Stale is { } stale && stale.Fence.Check(_fetcher.Node) < MarkStrength.Invalid && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy) ? stale : null;
+    private StoredResponse? StandIn(bool isUnhealthy = false) =>
+        _order.Stale is { } stale && stale.Fence.Check(_fetcher.Node) < MarkStrength.Invalid && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy, isUnhealthy) ? stale : null;
 }

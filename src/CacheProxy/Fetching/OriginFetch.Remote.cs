@@ -46,6 +46,7 @@ internal sealed partial class OriginFetch
         if (_remote.Response is not { } found
             || Reuse.Decide(Request, found, found.Fence.Check(_fetcher.Node), isTrusted: true, _fetcher.Clock.Now, _order.Settings.Policy).Verb != ReuseVerb.Serve)
             return false;
+        _flight.Fenced(found.Fence);
         Publish(new FlightAnswer(FlightAnswerKind.Found) { Stored = found, IsShared = true });
         return true;
     }
@@ -54,9 +55,7 @@ internal sealed partial class OriginFetch
     private void RequireOfOrigin()
     {
         var place = _remote is { Position.Generation: not 0 } said ? said.Position : _flight.Fill.Shared;
-        if (!_order.Need.IsNone && !_order.Need.IsMetAt(place))
-            place = _order.Need.Position;
-        _requestFields[MinSeq.FieldName] = place.Generation == 0 ? Invalidation.Need.PendingText : place.ToString();
+        _requestFields[MinSeq.FieldName] = MinSeq.Of(place, _order.Need);
     }
 
     /// <param name="stored">What was stored here.</param>
@@ -70,6 +69,13 @@ internal sealed partial class OriginFetch
             return;
         _remote = null;
         remote.Store(_order.CacheKey, stored, retention, isFreshened ? fetch with { Position = _flight.Fill.Shared } : fetch);
+    }
+
+    /// <summary>Others wait for what will be shared; for what turns out too large for that they need not.</summary>
+    private void ShareOnlyUpTo(long length)
+    {
+        if (_remote is not null && length > _fetcher.Remote!.MaxBytes)
+            ShareNothing();
     }
 
     /// <param name="memory">How long others are to know that nothing comes of it.</param>
@@ -86,4 +92,10 @@ internal sealed partial class OriginFetch
 internal static class MinSeq
 {
     public const string FieldName = "CacheProxy-Min-Seq";
+
+    /// <param name="place">Where the cache that asks stands.</param>
+    /// <param name="need">What its client has written before.</param>
+    public static string Of(Position place, in Invalidation.Need need) =>
+        need.IsMetAt(place) ? place.Generation == 0 ? Invalidation.Need.PendingText : place.ToString()
+        : need.IsPending ? Invalidation.Need.PendingText : need.Position.ToString();
 }

@@ -125,6 +125,7 @@ internal sealed partial class OriginFetch
         var appended = _flight.Recording.AppendAsync(bytes, cancellation);
         if (_storedHead is not null && !_flight.Recording.IsKept)
             OnOutgrown();
+        ShareOnlyUpTo(_flight.Recording.Length);
         return appended;
     }
 

@@ -8,24 +8,49 @@ namespace CacheProxy.Http;
 /// <param name="Length">How many bytes; never zero when satisfiable.</param>
 internal readonly record struct ByteRange(ByteRangeKind Kind, long Offset, long Length)
 {
-    /// <summary>
-    /// A single range of bytes. Another unit, several ranges and anything unreadable are ignored, as section 14.2 allows: many ranges, and
-    /// overlapping ones, are an attack more often than a wish.
-    /// </summary>
+    /// <summary>More ranges than this are answered by the whole.</summary>
+    public const int MaxRanges = 5;
+
+    /// <summary>A single range of bytes. Another unit, several ranges and anything unreadable are ignored, as section 14.2 allows.</summary>
     public static ByteRange Parse(StringValues lines, long bodyLength)
     {
-        const string unit = "bytes=";
-        if (lines.Count != 1)
-            return default;
-        var text = lines[0].AsSpan().Trim(FieldList.Whitespace);
-        if (!text.StartsWith(unit, StringComparison.OrdinalIgnoreCase) || text.Length == unit.Length || text[unit.Length] is ' ' or '\t')
-            return default;
-
-        var ranges = new FieldList(text[unit.Length..]);
+        var ranges = Members(lines);
         if (!ranges.MoveNext())
             return default;
         var range = ranges.Current;
         return ranges.MoveNext() ? default : ParseOne(range, bodyLength);
+    }
+
+    /// <summary>
+    /// Several ranges: the satisfiable ones; one that is unsatisfiable when none is; empty when the field is to be ignored. Ranges that are
+    /// many, overlap or do not ascend are an attack more often than a wish (section 14.2 lets a server ignore them).
+    /// </summary>
+    public static ByteRange[] ParseSeveral(StringValues lines, long bodyLength)
+    {
+        var found = new List<ByteRange>();
+        var (count, end) = (0, 0L);
+        foreach (var member in Members(lines))
+        {
+            var range = ParseOne(member, bodyLength);
+            if (range.Kind == ByteRangeKind.None || ++count > MaxRanges)
+                return [];
+            if (range.Kind == ByteRangeKind.Unsatisfiable)
+                continue;
+            if (range.Offset < end)
+                return [];
+            end = range.Offset + range.Length;
+            found.Add(range);
+        }
+        return count > 0 && found.Count == 0 ? [Unsatisfiable] : [.. found];
+    }
+
+    /// <summary>What stands behind the unit; nothing when the unit is another or the field is not one line.</summary>
+    private static FieldList Members(StringValues lines)
+    {
+        const string unit = "bytes=";
+        var text = lines.Count == 1 ? lines[0].AsSpan().Trim(FieldList.Whitespace) : default;
+        var isBytes = text.StartsWith(unit, StringComparison.OrdinalIgnoreCase) && text.Length > unit.Length && text[unit.Length] is not (' ' or '\t');
+        return new FieldList(isBytes ? text[unit.Length..] : default(ReadOnlySpan<char>));
     }
 
     private static ByteRange ParseOne(ReadOnlySpan<char> range, long bodyLength)

@@ -60,14 +60,17 @@ internal sealed class Invalidator
         AddReference(responseFields.Location);
         AddReference(responseFields.ContentLocation);
         var groups = StringList.Parse(responseFields["Cache-Group-Invalidation"]) ?? [];
-        tags.AddRange(groups.Select(group => Tags.Group(key, group)));
+        // Beyond what a response may be in, everything of the origin is meant: it can only be too much.
+        var ban = groups.Length > Tags.MaxNames ? new Ban(BanKind.Prefix, Tags.OriginOf(key).ToString() + "/") : null;
+        if (ban is null)
+            tags.AddRange(groups.Select(group => Tags.Group(key, group)));
         _metrics.Invalidated("url");
         if (groups.Length > 0)
             _metrics.Invalidated("group");
         var before = _node.Applied;
         var isFirst = Tags.Of(key, responseFields["Cache-Groups"], responseFields["Surrogate-Key"], responseFields["Cache-Tag"]) is { } names
             && new Fence(key, names, since).Check(_node) == MarkStrength.None;
-        var receipt = await _node.InvalidateAsync(new Coherence.Invalidation(MarkStrength.Hard, tags), _writeWait, CancellationToken.None);
+        var receipt = await _node.InvalidateAsync(new Coherence.Invalidation(MarkStrength.Hard, tags, ban), _writeWait, CancellationToken.None);
         var after = _node.Applied;
         return (receipt.Position, isFirst && after == before + 1 ? after : null);
 

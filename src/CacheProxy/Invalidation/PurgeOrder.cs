@@ -73,12 +73,7 @@ internal sealed record PurgeOrder(string Kind, Coherence.Invalidation Invalidati
     /// <summary>A URL as it stands in the cache key.</summary>
     private static string? ReadKey(string name, string text, ICollection<string> complaints)
     {
-        var authority = text.IndexOf("://", StringComparison.Ordinal) + 3;
-        var path = authority < 3 ? -1 : text.IndexOfAny(['/', '?'], authority);
-        var end = path < 0 ? text.Length : path;
-        if (authority >= 3 && text[..(authority - 3)].ToLowerInvariant() is "http" or "https" && end > authority
-            && TargetUri.Read(text[..(authority - 3)].ToLowerInvariant(), text[authority..end], path < 0 ? "/" : text[path] == '/' ? text[path..] : "/" + text[path..],
-                out var uri) == TargetError.None)
+        if (TargetUri.TryReadUrl(text, out var uri))
             return CacheKey.Text(uri);
         complaints.Add($"{name} is '{text}'; it is an absolute URL as clients use it, such as https://shop.example/items/1, without dot segments and fragment.");
         return null;

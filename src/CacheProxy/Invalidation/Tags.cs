@@ -45,6 +45,7 @@ internal static class Tags
     public static Fence? FenceOf(string cacheKey, ResponseHead head, long fill) =>
         Of(cacheKey, head) is { } names ? new Fence(CacheKey.UriOf(cacheKey), names, fill) : null;
 
-    private static ReadOnlySpan<char> OriginOf(string cacheKey) =>
+    /// <summary>Scheme, host and port.</summary>
+    public static ReadOnlySpan<char> OriginOf(string cacheKey) =>
         cacheKey.AsSpan(0, cacheKey.IndexOf('/', cacheKey.IndexOf("://", StringComparison.Ordinal) + 3));
 }

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace CacheProxy.Keys;
 
 /// <summary>
@@ -6,6 +8,10 @@ namespace CacheProxy.Keys;
 /// </summary>
 internal readonly record struct TargetUri(string Scheme, string Host, string Target)
 {
+    /// <summary>Of names, addresses and ports.</summary>
+    private static readonly SearchValues<char> HostCharacters =
+        SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~:[]");
+
     /// <summary>What else the answer depends on, as part of the key; <c>null</c> for nothing.</summary>
     public string? Qualifier { get; init; }
 
@@ -35,6 +41,23 @@ internal readonly record struct TargetUri(string Scheme, string Host, string Tar
         return rawTarget.AsSpan().ContainsAnyExceptInRange('!', '~') || rawTarget.Contains('#') ? TargetError.Form
             : HasDotSegment(rawTarget) ? TargetError.DotSegment
             : TargetError.None;
+    }
+
+    /// <summary>
+    /// Reads an absolute URL as clients use it, from a file, a sitemap or an operator: as it is written, with no parser in between that would make
+    /// it another.
+    /// </summary>
+    /// <returns>Whether it is one: http or https, a host without a user, no fragment, no dot segments.</returns>
+    public static bool TryReadUrl(string url, out TargetUri uri)
+    {
+        uri = default;
+        var authority = url.IndexOf("://", StringComparison.Ordinal) + 3;
+        if (authority < 3 || url[..(authority - 3)].ToLowerInvariant() is not (("http" or "https") and var scheme))
+            return false;
+        var path = url.IndexOfAny(['/', '?', '#'], authority);
+        var host = path < 0 ? url[authority..] : url[authority..path];
+        var target = path < 0 ? "/" : url[path] == '/' ? url[path..] : "/" + url[path..];
+        return host.Length > 0 && !host.AsSpan().ContainsAnyExcept(HostCharacters) && Read(scheme, host, target, out uri) == TargetError.None;
     }
 
     private static string NormalHost(string scheme, string host)

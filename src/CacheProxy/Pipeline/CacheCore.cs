@@ -41,7 +41,7 @@ internal sealed class CacheCore : IDisposable
         Coalescer = new Coalescer(node, value.UncacheableMemory);
         CredentialFields = value.CredentialFields.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         Deliveries = new DeliveryBudget(value.MemoryBudgetBytes / 2, metrics, services.GetRequiredService<ILogger<DeliveryBudget>>());
-        var remote = node.Store is { } shared ? new RemoteResponses(shared, Store, node, Clock, Tags.FenceOf, value.Coherence.MaxItemBytes) : null;
+        var remote = node.Store is { } shared ? new RemoteResponses(shared, Store, node, Clock, Tags.FenceOf, value.Coherence.MaxItemBytes, value.UncacheableMemory) : null;
         Fetcher = new OriginFetcher(Store, node, Coalescer, Deliveries, Clock, time, CredentialFields, LoopName,
             metrics, services.GetRequiredService<IServiceScopeFactory>(), services.GetService<IHttpContextAccessor>(), remote, services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
@@ -49,6 +49,7 @@ internal sealed class CacheCore : IDisposable
         Passing = new Passing(Invalidator, metrics, LoopName, value.CacheStatusKey);
         ShowsKey = value.CacheStatusKey;
         CatchUpTime = value.Coherence.CallTimeout;
+        HotKeys = string.IsNullOrWhiteSpace(value.Warming.TopKeysFile) ? null : new HotKeys(4 * value.Warming.TopKeys);
     }
 
     public RouteSettingsResolver Routes { get; }
@@ -65,6 +66,9 @@ internal sealed class CacheCore : IDisposable
     public TimeProvider Time => _time;
 
     public ResponseStore Store { get; }
+
+    /// <summary>Learns what is hit most; <c>null</c> when nobody wants to know.</summary>
+    public HotKeys? HotKeys { get; }
 
     public Coalescer Coalescer { get; }
 

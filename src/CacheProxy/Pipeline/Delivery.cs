@@ -28,6 +28,8 @@ internal static class Delivery
         var response = context.Response;
         WriteHead(response, stored.Head, selection, stored.Body.Length, cacheStatus);
         response.Headers.Age = AgeText(age);
+        if (selection.Parts is { } parts)
+            return ByteRangeParts.WriteAsync(response, parts, stored.Body);
         if (isHead || selection.Length == 0)
             return Task.CompletedTask;
         if (!stored.Body.IsOnePiece || stored.Trailers is not null)
@@ -87,8 +89,8 @@ internal static class Delivery
         {
             // A range of a body whose length is not known yet is answered whole.
             var selection = Preconditions.Evaluate(request, head, contentLength ?? long.MaxValue);
-            if (selection.StatusCode == StatusCodes.Status304NotModified || contentLength is not null)
-                return selection;
+            if (selection.StatusCode == StatusCodes.Status304NotModified || (contentLength is not null && selection.Parts is null))
+                return selection; // several parts would have to be put together while the body is still arriving
         }
         return new Selection(head.StatusCode, 0, contentLength ?? long.MaxValue);
     }
@@ -112,7 +114,7 @@ internal static class Delivery
         if (wholeLength is not { } whole || isNotModified || status is StatusCodes.Status204NoContent or < 200)
             return;
         response.ContentLength = selection.Length;
-        if (status == StatusCodes.Status206PartialContent)
+        if (status == StatusCodes.Status206PartialContent && selection.Parts is null)
             headers.ContentRange = string.Create(
                 CultureInfo.InvariantCulture, $"bytes {selection.Offset}-{selection.Offset + selection.Length - 1}/{whole}");
         else if (status == StatusCodes.Status416RangeNotSatisfiable)

@@ -3,12 +3,8 @@ using CacheProxy.Http;
 using CacheProxy.Keys;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Primitives;
 using Yarp.ReverseProxy.Model;
 
 namespace CacheProxy.Pipeline;
@@ -20,13 +16,9 @@ namespace CacheProxy.Pipeline;
 internal sealed class Explainer
 {
     private readonly CacheCore _core;
-    private readonly Lazy<RequestDelegate> _routing;
+    private readonly EndpointRouting _routing;
 
-    public Explainer(CacheCore core, IServiceProvider services)
-    {
-        _core = core;
-        _routing = new Lazy<RequestDelegate>(() => RoutingOf(services)); // when first asked, all routes are there
-    }
+    public Explainer(CacheCore core, EndpointRouting routing) => (_core, _routing) = (core, routing);
 
     /// <param name="method">The method, in its own case.</param>
     /// <param name="scheme"><c>http</c> or <c>https</c>, as clients use it.</param>
@@ -111,38 +103,11 @@ internal sealed class Explainer
 
     private async Task<RouteModel?> RouteOfAsync(string method, TargetUri uri, IHeaderDictionary fields)
     {
-        var mark = uri.Target.IndexOf('?');
         var features = new FeatureCollection();
-        features.Set<IHttpRequestFeature>(new HttpRequestFeature
-        {
-            Protocol = "HTTP/1.1",
-            Method = method,
-            Scheme = uri.Scheme,
-            Path = PathString.FromUriComponent(mark < 0 ? uri.Target : uri.Target[..mark]).Value ?? "",
-            QueryString = mark < 0 ? "" : uri.Target[mark..],
-            RawTarget = uri.Target,
-            Headers = new HeaderDictionary(fields.ToDictionary(f => f.Key, f => f.Value, StringComparer.OrdinalIgnoreCase)),
-        });
+        features.Set<IHttpRequestFeature>(EndpointRouting.RequestOf(method, uri, new HeaderDictionary(fields.ToDictionary(f => f.Key, f => f.Value, StringComparer.OrdinalIgnoreCase))));
         features.Set<IHttpResponseFeature>(new HttpResponseFeature());
         features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(Stream.Null));
-        var context = new DefaultHttpContext(features);
-        context.Request.Host = new HostString(uri.Host);
-        await _routing.Value(context);
-        return context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>();
-    }
-
-    /// <summary>The framework's own routing over the application's endpoints, and nothing behind it.</summary>
-    private static RequestDelegate RoutingOf(IServiceProvider services)
-    {
-        var routing = new ApplicationBuilder(services);
-        routing.UseRouting();
-        routing.Run(static _ => Task.CompletedTask);
-        routing.UseEndpoints(endpoints =>
-        {
-            foreach (var source in ((CompositeEndpointDataSource)services.GetRequiredService<EndpointDataSource>()).DataSources.ToArray())
-                endpoints.DataSources.Add(source);
-        });
-        return routing.Build();
+        return (await _routing.FindAsync(new DefaultHttpContext(features)))?.Metadata.GetMetadata<RouteModel>();
     }
 }
 

@@ -53,16 +53,16 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var need = settings.ReadYourWrites == ReadYourWrites.None ? default : SessionToken.Take(request, settings.ReadYourWrites);
         var head = new RequestHead(request.Method, request.Headers, core.CredentialFields);
         if (head.HasOriginPreconditions)
-            return PassAsync(context, uri, ForwardReason.Bypass);
+            return PassAsync(context, uri, ForwardReason.Bypass, need: need);
         return need.IsNone || core.IsTrusted(settings, need)
             ? LookAsync(context, uri, settings, head, now, need)
             : CatchUpAsync(context, uri, settings, need);
     }
 
-    /// <summary>The client knows of a write that this node has not heard of yet.</summary>
+    /// <summary>The client may know of a write that this node has not heard of yet.</summary>
     private async Task CatchUpAsync(HttpContext context, TargetUri uri, RouteSettings settings, Need need)
     {
-        if (!need.IsPending)
+        if (!need.IsNone && !need.IsPending)
             await core.Node.ReachAsync(need.Position, core.CatchUpTime, context.RequestAborted);
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         await LookAsync(context, uri, settings, head, core.Clock.Now, need);
@@ -77,6 +77,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         switch (decision.Verb)
         {
             case ReuseVerb.Serve:
+                if (core.HotKeys is { } hotKeys && !head.HasCredentials)
+                    hotKeys.OnHit(uri);
                 return ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Hit));
             case ReuseVerb.ServeStale:
                 Refresh(context, uri, settings, resource!, stored!, head.HasCredentials);
@@ -87,19 +89,21 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 var reason = ForwardReasonOf(decision.Reason, resource, stored);
                 // A request's own no-store says nothing of the resource: nobody is to wait for its answer, or to learn from it.
                 if (settings.Policy.HonorRequestDirectives && head.CacheControl.NoStore)
-                    return PassAsync(context, uri, reason);
+                    return PassAsync(context, uri, reason, need: need);
                 if (HttpMethods.IsHead(head.Method))
-                    return PassAsync(context, uri, reason, stored is null ? null : new PassedHead(core, settings, uri, stored));
+                    return PassAsync(context, uri, reason, stored is null ? null : new PassedHead(core, settings, uri, stored), need);
                 if (CdnLoop.Names(context.Request.Headers[CdnLoop.FieldName], core.LoopName))
                     return RefuseAsync(context, StatusCodes.Status508LoopDetected); // it would wait for itself
                 return FetchAsync(context, uri, OrderOf(uri, settings, stored, decision, need), resource, reason, head.HasCredentials);
         }
     }
 
-    private static FetchOrder OrderOf(in TargetUri uri, RouteSettings settings, StoredResponse? stored, ReuseDecision decision, in Need need) =>
-        // Only staleness is excused by an error: what this request may not have at all, it may not have then either.
+    private FetchOrder OrderOf(in TargetUri uri, RouteSettings settings, StoredResponse? stored, ReuseDecision decision, in Need need) =>
+        // Only staleness is excused by an error: what this request may not have at all, it may not have then either; nor what may be from before
+        // its client's own write.
         new(CacheKey.Text(uri), settings,
-            Validating: decision.Verb == ReuseVerb.Validate ? stored : null, Stale: decision.Reason == ReuseReason.Stale || (decision.Reason == ReuseReason.OutOfTouch && need.IsNone) ? stored : null, need);
+            Validating: decision.Verb == ReuseVerb.Validate ? stored : null,
+            Stale: (decision.Reason is ReuseReason.Stale or ReuseReason.OutOfTouch) && need.IsMetAt(core.Node.Standing.Shared) ? stored : null, need);
 
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(
@@ -151,7 +155,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 boarding.Flight.Leave(boarding.Reader);
             }
         }
-        await PassAsync(context, uri, reason);
+        await PassAsync(context, uri, reason, need: order.Need);
     }
 
     /// <returns>Whether the request is answered; otherwise it goes to the origin by itself.</returns>
@@ -262,8 +266,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         && Reuse.Decide(head, stored, stored.Fence.Check(core.Node), isTrusted: true, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
 
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
-    private Task PassAsync(HttpContext context, in TargetUri uri, ForwardReason reason, IPassListener? listener = null) =>
-        core.Passing.RunAsync(context, next, new WriteTarget(uri), reason, listener);
+    private Task PassAsync(HttpContext context, in TargetUri uri, ForwardReason reason, IPassListener? listener = null, in Need need = default) =>
+        core.Passing.RunAsync(context, next, new WriteTarget(uri), reason, listener, need);
 
     /// <summary>Neither GET nor HEAD.</summary>
     private Task OtherMethodAsync(HttpContext context, TargetUri uri, RouteSettings settings)
@@ -294,9 +298,10 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             await PassAsync(context, uri, ForwardReason.Method);
             return;
         }
-        var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         uri = uri with { Qualifier = "QUERY " + content.Digest };
-        await (head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass) : LookAsync(context, uri, settings, head, core.Clock.Now, default));
+        var need = settings.ReadYourWrites == ReadYourWrites.None ? default : SessionToken.Take(context.Request, settings.ReadYourWrites);
+        var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
+        await (head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass, need: need) : CatchUpAsync(context, uri, settings, need));
     }
 
     /// <summary>What is left of the query is what is keyed and what is forwarded.</summary>

@@ -22,7 +22,9 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
     /// <param name="target">What an unsafe method invalidates.</param>
     /// <param name="reason">Why the request goes forward.</param>
     /// <param name="listener">Learns from the answer; <c>null</c> for nobody.</param>
-    public async Task RunAsync(HttpContext context, RequestDelegate next, WriteTarget target, ForwardReason reason, IPassListener? listener = null)
+    /// <param name="need">What the client has written before.</param>
+    public async Task RunAsync(HttpContext context, RequestDelegate next, WriteTarget target, ForwardReason reason, IPassListener? listener = null,
+        Need need = default)
     {
         var method = context.Request.Method;
         ForwardedFields.Clean(context.Request.Headers, HttpMethods.IsGet(method) || HttpMethods.IsHead(method));
@@ -34,7 +36,7 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
         }
         CdnLoop.Add(context.Request.Headers, loopName);
         if (invalidator.Standing is { } standing)
-            context.Request.Headers[MinSeq.FieldName] = standing.ToString();
+            context.Request.Headers[MinSeq.FieldName] = MinSeq.Of(standing, need);
         if (UnsafeMethods.IsUnsafe(method) && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody is false)
             context.Request.ContentLength = 0; // what says nothing of a body is sent again when a pooled connection dies under it
         if (!IsWebSocket(context.Request.Headers.Upgrade))
@@ -89,11 +91,11 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
             if (_done)
                 return null;
             _done = true;
-            // What the origin could not tell its own caches has no place yet, whatever place it has for ours.
-            var isPending = responseFields[SessionToken.FieldName] == Need.PendingText;
             var (position, fill) = await invalidator.OnWriteAsync(target, responseFields, _since);
+            if (responseFields[SessionToken.FieldName] == Need.PendingText)
+                position = null; // the origin's own caches have not heard of the write, whatever place it has here
             if (target.Token != ReadYourWrites.None && !context.Response.HasStarted)
-                SessionToken.Give(context, target.Token, isPending ? null : position, invalidator.Staleness);
+                SessionToken.Give(context, target.Token, position, invalidator.Staleness);
             return fill;
         }
     }

@@ -71,13 +71,18 @@ internal static class Freshness
         MayBeStale(directives) ? directives.StaleWhileRevalidate ?? TimeSpan.Zero : TimeSpan.Zero;
 
     /// <summary>How long after its lifetime it may stand in for an error (RFC 5861 section 4); zero for not at all.</summary>
-    public static TimeSpan StaleIfError(in CacheControl directives, CachePolicy policy)
+    /// <param name="directives">The stored response's.</param>
+    /// <param name="policy">The route's.</param>
+    /// <param name="isUnhealthy">No server of the origin is known to work: then for as long as what is stale is kept, where the route stands in at all.</param>
+    public static TimeSpan StaleIfError(in CacheControl directives, CachePolicy policy, bool isUnhealthy = false)
     {
         if (!MayBeStale(directives))
             return TimeSpan.Zero;
         if (directives.StaleIfError is { } window)
             return window;
-        return directives.SharedMaxAge is null ? Bound(policy.DefaultStaleIfError) : TimeSpan.Zero;
+        if (directives.SharedMaxAge is not null || policy.DefaultStaleIfError <= TimeSpan.Zero)
+            return TimeSpan.Zero;
+        return Bound(isUnhealthy && policy.Keep > policy.DefaultStaleIfError ? policy.Keep : policy.DefaultStaleIfError);
     }
 
     /// <summary>The time between zero and 2^31 seconds (section 1.2.2), so that sums do not overflow.</summary>

@@ -9,7 +9,7 @@ namespace CacheProxy.Policy;
 internal static class Preconditions
 {
     /// <summary>
-    /// The whole, a single satisfiable range, 304 or 416. Conditions come before the range, If-None-Match before
+    /// The whole, the satisfiable ranges, 304 or 416. Conditions come before the range, If-None-Match before
     /// If-Modified-Since; anything unreadable is ignored. Only a 200 has ranges and 304s here.
     /// </summary>
     /// <remarks>If-Match and If-Unmodified-Since are the origin's to evaluate (<see cref="RequestHead.HasOriginPreconditions"/>).</remarks>
@@ -30,11 +30,14 @@ internal static class Preconditions
         if (!request.HasRange || request.Method != "GET" || !MayRange(request.IfRange, stored))
             return whole;
         var range = ByteRange.Parse(request.Range, bodyLength);
+        ByteRange[] ranges = range.Kind == ByteRangeKind.None ? ByteRange.ParseSeveral(request.Range, bodyLength) : [];
+        if (ranges.Length == 1)
+            range = ranges[0];
         return range.Kind switch
         {
             ByteRangeKind.Satisfiable => new Selection(206, range.Offset, range.Length),
             ByteRangeKind.Unsatisfiable => new Selection(416, 0, 0),
-            _ => whole,
+            _ => ranges.Length > 1 ? new Selection(206, 0, ranges.Sum(part => part.Length), ranges) : whole,
         };
     }
 
@@ -65,4 +68,5 @@ internal static class Preconditions
 /// <param name="StatusCode">The status code to answer with: the stored one, 206, 304 or 416.</param>
 /// <param name="Offset">The first byte of the body to send.</param>
 /// <param name="Length">How many bytes of the body to send.</param>
-internal readonly record struct Selection(int StatusCode, long Offset, long Length);
+/// <param name="Parts">Several ranges, for multipart/byteranges (RFC 9110 section 14.6); <c>null</c> for one.</param>
+internal readonly record struct Selection(int StatusCode, long Offset, long Length, ByteRange[]? Parts = null);

@@ -34,13 +34,13 @@ internal static class Reuse
     /// <remarks>
     /// It does not know the request: to be asked only where the decision was to go forward as <see cref="ReuseReason.Stale"/>.
     /// </remarks>
-    public static bool MayServeOnError(StoredResponse stored, DateTimeOffset now, CachePolicy policy)
+    public static bool MayServeOnError(StoredResponse stored, DateTimeOffset now, CachePolicy policy, bool isUnhealthy = false)
     {
         var age = stored.AgeAt(now);
         if (age > policy.MaxAge || stored.Head.CacheControl.NoCache)
             return false;
         var staleness = age - stored.FreshnessLifetime;
-        return staleness < TimeSpan.Zero || staleness < Freshness.StaleIfError(stored.Head.CacheControl, policy);
+        return staleness < TimeSpan.Zero || staleness < Freshness.StaleIfError(stored.Head.CacheControl, policy, isUnhealthy);
     }
 
     private static (ReuseVerb Verb, ReuseReason Reason) Decide(

@@ -15,8 +15,10 @@ namespace CacheProxy.Storage;
 /// <param name="clock">The cache's time.</param>
 /// <param name="fenceOf">Makes a response's fence; <c>null</c>: it must not be stored.</param>
 /// <param name="maxBytes">The largest response that is shared, encoded.</param>
+/// <param name="uncacheableMemory">How long the other nodes are to know that nothing comes of a fetch.</param>
 internal sealed class RemoteResponses(
-    IRemoteStore store, ResponseStore local, CoherenceNode node, CacheClock clock, Func<string, ResponseHead, long, Fence?> fenceOf, long maxBytes)
+    IRemoteStore store, ResponseStore local, CoherenceNode node, CacheClock clock, Func<string, ResponseHead, long, Fence?> fenceOf, long maxBytes,
+    TimeSpan uncacheableMemory)
 {
     /// <summary>What may be on its way to the remote store at one time, all together; beyond it a response stays on this node.</summary>
     private const long MaxPendingBytes = 32 << 20;
@@ -25,6 +27,9 @@ internal sealed class RemoteResponses(
     private const string Unshareable = "!";
 
     private long _pendingBytes;
+
+    /// <summary>The largest response that is shared, encoded.</summary>
+    public long MaxBytes => maxBytes;
 
     /// <summary>Finds what is stored for the request, and keeps it here as well; or takes the lease for the fetch.</summary>
     /// <param name="cacheKey">The cache key.</param>
@@ -44,7 +49,7 @@ internal sealed class RemoteResponses(
         {
             if (item.Value.IsEmpty)
             {
-                isUnshareable |= lease is not null && item.Name == Unshareable;
+                isUnshareable |= lease is not null && item.Name == Unshareable && item.Resident < uncacheableMemory; // the key's other items may keep it longer
                 continue;
             }
             if (StoredResponseCodec.Decode(cacheKey, item.Value.Span, item.Resident, clock.Now, standing, fenceOf) is not var (response, retention)

@@ -101,8 +101,8 @@ internal static class StoredResponseCodec
             Head = head,
             Body = body,
             Trailers = trailers,
-            ResponseTime = now,
-            InitialAge = age + (resident > TimeSpan.Zero ? resident : TimeSpan.Zero),
+            ResponseTime = now - age - (resident > TimeSpan.Zero ? resident : TimeSpan.Zero), // so that an older copy does not take a newer one's place
+            InitialAge = TimeSpan.Zero,
             FreshnessLifetime = lifetime,
             RequestWasAuthorized = flags == 1,
             VaryFields = varyFields,

@@ -58,6 +58,21 @@ public class ByteRangeTests
     public void Several_ranges_and_unreadable_ones_are_ignored(string text) =>
         ByteRange.Parse(HeaderText.Lines(text), 10).Kind.ShouldBe(ByteRangeKind.None);
 
+    [Theory]
+    [InlineData("bytes=0-1, 3-4", "0+2 3+2")]
+    [InlineData("bytes=0-0,1-1,-1", "0+1 1+1 9+1")]
+    [InlineData("bytes=0-1,20-30", "0+2")] // what is not there is left out
+    [InlineData("bytes=10-,20-", "unsatisfiable")]
+    [InlineData("bytes=0-,0-,0-", "")] // overlapping
+    [InlineData("bytes=5-6,0-1", "")] // not ascending
+    [InlineData("bytes=0-1,1-2", "")]
+    [InlineData("bytes=0-1,x", "")]
+    [InlineData("bytes=0-0,1-1,2-2,3-3,4-4,5-5", "")] // too many
+    [InlineData("lines=0-1,3-4", "")]
+    public void Several_ranges_are_served_when_they_ascend(string text, string expected) =>
+        string.Join(' ', ByteRange.ParseSeveral(text, 10).Select(range => range.Kind == ByteRangeKind.Unsatisfiable ? "unsatisfiable" : $"{range.Offset}+{range.Length}"))
+            .ShouldBe(expected);
+
     [Fact]
     public void The_end_of_an_empty_body_is_the_whole() => ByteRange.Parse("bytes=-5", 0).Kind.ShouldBe(ByteRangeKind.None);
 

@@ -72,6 +72,25 @@ public class CacheProxyOptionsValidatorTests
     public void Credential_fields_are_field_names() =>
         Complaints(o => o.CredentialFields = "X-Key, X Y").ShouldHaveSingleItem().ShouldContain("'X Y'");
 
+    [Fact]
+    public void Warming_is_checked_with_the_rest() => Complaints(o =>
+    {
+        var w = o.Warming;
+        (w.TopKeys, w.MaxUrls, w.RequestsPerSecond, w.Concurrency, w.ReadyWait) = (0, 0, 10_001, 65, TimeSpan.FromMinutes(11));
+        (w.Urls, w.Sitemaps) = ("/items, http://shop.example/a", "ftp://a/b");
+        (w.UrlsFile, w.TopKeysFile, w.AcceptEncoding) = ("/no/such/file", "/no/such/folder/top", "gzip\r\nX: y");
+    }).ShouldBe([
+        "CacheProxy:Warming:TopKeys is 0; allowed: 1 to 100000.",
+        "CacheProxy:Warming:MaxUrls is 0; allowed: 1 to 1000000.",
+        "CacheProxy:Warming:RequestsPerSecond is 10001; allowed: 1 to 10000.",
+        "CacheProxy:Warming:Concurrency is 65; allowed: 1 to 64.",
+        "CacheProxy:Warming:ReadyWait is 11m; allowed: 0 to 10m.",
+        "CacheProxy:Warming:Urls names '/items'; it takes absolute URLs as clients use them, such as https://shop.example/items/1, separated by commas.",
+        "CacheProxy:Warming:Sitemaps names 'ftp://a/b'; it takes absolute URLs as clients use them, such as https://shop.example/items/1, separated by commas.",
+        "CacheProxy:Warming:UrlsFile is '/no/such/file'; there is no such file.",
+        "CacheProxy:Warming:TopKeysFile is '/no/such/folder/top'; there is no such folder.",
+        "CacheProxy:Warming:AcceptEncoding has a control character or one outside ASCII; it goes into a header field."]);
+
     private static List<string> Complaints(Action<CacheProxyOptions> change)
     {
         var (options, complaints) = (new CacheProxyOptions(), new List<string>());

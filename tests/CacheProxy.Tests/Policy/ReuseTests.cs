@@ -137,6 +137,18 @@ public class ReuseTests
         Reuse.MayServeOnError(Given.Stored(stored, Given.Named(policy)), HeaderText.Now.AddSeconds(seconds), Given.Named(policy))
             .ShouldBe(may, source);
 
+    [Theory]
+    [InlineData("for as long as it is kept", "rfc, stale if error", "Cache-Control: max-age=10", 3609, true)]
+    [InlineData("and no longer", "rfc, stale if error", "Cache-Control: max-age=10", 3610, false)]
+    [InlineData("the origin's own bound", "rfc, stale if error", "Cache-Control: max-age=10, stale-if-error=2", 15, false)]
+    [InlineData("must-revalidate", "rfc, stale if error", "Cache-Control: max-age=10, must-revalidate", 15, false)]
+    [InlineData("s-maxage", "rfc, stale if error", "Cache-Control: s-maxage=10", 15, false)]
+    [InlineData("a route that does not stand in", "rfc", "Cache-Control: max-age=10", 15, false)]
+    [InlineData("the bound", "minute", "Cache-Control: max-age=10", 61, false)]
+    public void With_no_healthy_server_it_is_answered_stale_for_longer(string source, string policy, string stored, int seconds, bool may) =>
+        Reuse.MayServeOnError(Given.Stored(stored, Given.Named(policy)), HeaderText.Now.AddSeconds(seconds), Given.Named(policy), isUnhealthy: true)
+            .ShouldBe(may, source);
+
     [Fact]
     public void Nothing_older_than_the_bound_is_served() =>
         Prop.ForAll(AnyLifetimes, ArbMap.Default.ArbFor<byte>(), (text, seconds) =>

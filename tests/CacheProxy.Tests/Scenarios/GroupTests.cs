@@ -81,6 +81,34 @@ public sealed class GroupTests
         (await (await proxy.GetAsync("/items")).Content.ReadAsStringAsync()).ShouldBe("new");
     }
 
+    [Theory]
+    [InlineData("invalid")]
+    [InlineData("soft")]
+    [InlineData("hard")]
+    public async Task Who_comes_after_a_purge_of_a_group_does_not_get_a_validation_that_began_before_it(string strength)
+    {
+        var release = new TaskCompletionSource();
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            if (r.Number == 2)
+                await release.Task; // compared before the group was purged, and comes after it
+            await r.WriteAsync(r.Number == 2 ? "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n"
+                : Respond(r.Number == 1 ? "old" : "new", $"Cache-Groups: \"items\"\r\nETag: \"{r.Number}\"\r\nCache-Control: max-age=10, stale-if-error=600"));
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        (await StatusAsync(proxy, "/items")).ShouldContain("stored");
+        proxy.Time.Advance(TimeSpan.FromSeconds(11));
+        var before = proxy.GetAsync("/items");
+        await proxy.WaitForWaitingAsync(1);
+        await proxy.Core.Invalidator.PurgeAsync(
+            Read($$"""{"group": "items", "origin": "http://127.0.0.1:{{proxy.Address.Port}}", "strength": "{{strength}}"}"""), TimeSpan.Zero, default);
+        var after = proxy.GetAsync("/items");
+        await proxy.WaitForWaitingAsync(2);
+        release.SetResult();
+        (await (await before).Content.ReadAsStringAsync()).ShouldBe(strength == "hard" ? "new" : "old");
+        (await (await after).Content.ReadAsStringAsync()).ShouldBe("new");
+    }
+
     [Fact]
     public async Task A_response_of_more_groups_than_are_remembered_is_not_stored()
     {

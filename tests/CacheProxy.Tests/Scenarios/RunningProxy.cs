@@ -166,6 +166,9 @@ internal sealed class RunningProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>As on SIGTERM.</summary>
+    public Task StopAsync() => _app.StopAsync();
+
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();

@@ -1,4 +1,7 @@
 using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Model;
 using static CacheProxy.Tests.Scenarios.StoryTests;
 
 namespace CacheProxy.Tests.Scenarios;
@@ -306,6 +309,49 @@ public sealed class SemanticsTests
         Field(await proxy.GetAsync("/a?b"), "Cache-Status").ShouldBe($"CacheProxy; fwd=uri-miss; fwd-status=200; ttl=60; stored; {key}");
         Field(await proxy.GetAsync("/a?b"), "Cache-Status").ShouldBe($"CacheProxy; hit; ttl=60; {key}");
         Field(await proxy.SendAsync(HttpMethod.Post, "/a?b"), "Cache-Status").ShouldBe($"CacheProxy; fwd=method; fwd-status=200; {key}");
+    }
+
+    // RFC 9110 section 14.6
+    [Fact]
+    public async Task Several_ranges_of_what_is_stored_are_one_answer()
+    {
+        await using var origin = ScriptedOrigin.Answering(_ => Respond("0123456789", "200 OK", "Content-Type: text/x\r\nETag: \"a\"\r\n"));
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        await proxy.GetAsync("/");
+        var answer = await proxy.GetAsync("/", "Range: bytes=0-1, 4-5,-1", "If-Range: \"a\"");
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.PartialContent);
+        answer.Content.Headers.ContentRange.ShouldBeNull();
+        var type = answer.Content.Headers.ContentType!;
+        type.MediaType.ShouldBe("multipart/byteranges");
+        var boundary = type.Parameters.Single().Value;
+        (await Text(answer)).ShouldBe(
+            string.Concat(new[] { ("0-1", "01"), ("4-5", "45"), ("9-9", "9") }.Select(part => $"\r\n--{boundary}\r\nContent-Type: text/x\r\nContent-Range: bytes {part.Item1}/10\r\n\r\n{part.Item2}"))
+            + $"\r\n--{boundary}--\r\n");
+        (await Text(await proxy.GetAsync("/", "Range: bytes=0-1, 4-5", "If-Range: \"b\""))).ShouldBe("0123456789"); // of another state: the whole
+        (await Text(await proxy.GetAsync("/", "Range: bytes=4-5, 0-1"))).ShouldBe("0123456789");
+        (await Text(await proxy.GetAsync("/cold", "Range: bytes=0-1, 4-5"))).ShouldBe("0123456789"); // not put together while it arrives
+        origin.Requests.Count.ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData(CacheProfile.Rfc9111, HttpStatusCode.OK)]
+    [InlineData(CacheProfile.OneMinute, HttpStatusCode.ServiceUnavailable)] // nothing older than a minute, ever
+    public async Task Without_a_healthy_server_what_is_kept_is_served(CacheProfile profile, HttpStatusCode expected)
+    {
+        var isHealthy = true;
+        await using var origin = ScriptedOrigin.Answering(_ => Respond("body", "200 OK", "Cache-Control: max-age=10\r\nETag: \"a\"\r\n"));
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.Profile = profile, afterCache: pipeline => pipeline.Use((context, next) =>
+        {
+            if (!isHealthy)
+                context.Features.GetRequiredFeature<IReverseProxyFeature>().AvailableDestinations = [];
+            return next();
+        }));
+        await proxy.GetAsync("/");
+        isHealthy = false;
+        proxy.Time.Advance(TimeSpan.FromMinutes(10));
+
+        (await proxy.GetAsync("/")).StatusCode.ShouldBe(expected);
     }
 
     // The owner's two switches.
