@@ -126,14 +126,14 @@ load() {
 }
 conformance() { bash tests/conformance.sh --no-build; }
 checker() { bash tests/checker.sh --no-build --operations 5000 --minutes 0.4; }
-checker_faults() { bash tests/checker.sh --no-build --operations 1000 --minutes 0.5 --faults cut,redis-kill; }
+checker_faults() { bash tests/checker.sh --no-build --operations 1000 --minutes 0.5 --faults doorbells,redis-flush; }
 
 # It is worth something only if it finds what is broken.
 checker_finds() {
   local output status=0
-  output=$(bash tests/checker.sh --no-build --operations 500 --minutes 0.2 --break order) || status=$?
+  output=$(bash tests/checker.sh --no-build --operations 1000 --minutes 0.2 --break order) || status=$?
   echo "$output"
-  ((status == 1)) && grep -q 'VIOLATED R3' <<< "$output"
+  ((status == 1)) && grep -q 'VIOLATED R4' <<< "$output"
 }
 
 check "Formatting" formatting
