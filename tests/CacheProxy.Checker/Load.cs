@@ -125,7 +125,7 @@ internal sealed class Load(Client client, Settings settings)
         else if (choice < 300)
         {
             lock (_lock) // what is there, what was there a moment ago, and what is to be created next
-                (operation.Act, operation.Target) = (Act.Read, Math.Max(1, _highest + 3 - random.Next(FewestCreated + 20)));
+                (operation.Act, operation.Target) = (Act.Read, Math.Max(Seeded + 1, _highest + 3 - random.Next(FewestCreated + 20)));
         }
         else
         {

@@ -95,11 +95,12 @@ internal sealed class Probes(Cluster cluster, Client client, Load load)
     {
         foreach (var node in cluster.ProxyAddresses)
             await client.GetAsync(node, path);
+        var purged = Clock.Now;
         if (await client.PurgeAsync(1, new { url = $"http://{Cluster.Host}{path}" }) != true)
             return;
         cluster.Tap.Down[path] = true;
         foreach (var node in cluster.ProxyAddresses)
-            if (await client.GetAsync(node, path) is { Status: 200 } answer && cluster.Tap.FillOf(answer.Fill).Arrived > 0)
+            if (await client.GetAsync(node, path) is { Status: 200 } answer && cluster.Tap.FillOf(answer.Fill).Arrived < purged)
                 Served.Add($"{Clock.Text(Clock.Now)}: {node} serves {path} from fill {answer.Fill} though it was purged and the origin is down");
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using CacheProxy.Coherence.Tests;
 using CacheProxy.Invalidation;
 using Microsoft.AspNetCore.Builder;
