@@ -38,17 +38,25 @@ internal sealed class Cluster : IAsyncDisposable
 
     public static async Task<Cluster> StartAsync(Settings settings)
     {
-        var cluster = new Cluster();
-        try
+        // A free port may be taken by somebody else's connection before its server listens: then all begin anew with others.
+        for (var attempt = 1; ; attempt++)
         {
-            await cluster.StartAllAsync(settings);
-            return cluster;
-        }
-        catch
-        {
-            cluster.KeepsFolder = true;
-            await cluster.DisposeAsync();
-            throw;
+            var cluster = new Cluster();
+            try
+            {
+                await cluster.StartAllAsync(settings);
+                return cluster;
+            }
+            catch (InvalidOperationException) when (attempt < 3)
+            {
+                await cluster.DisposeAsync();
+            }
+            catch
+            {
+                cluster.KeepsFolder = true;
+                await cluster.DisposeAsync();
+                throw;
+            }
         }
     }
 

@@ -148,5 +148,6 @@ internal sealed partial class OriginFetch
     }
 
     private StoredResponse? StandIn(bool isUnhealthy = false) =>
-        _order.Stale is { } stale && stale.Fence.Check(_fetcher.Node) < MarkStrength.Invalid && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy, isUnhealthy) ? stale : null;
+        _order.Stale is { } stale && _fetcher.Node.IsInTouchWithin(_order.Settings.OutOfTouchGrace) // a purge that nobody here has heard of counts too
+        && stale.Fence.Check(_fetcher.Node) < MarkStrength.Invalid && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy, isUnhealthy) ? stale : null;
 }

@@ -103,7 +103,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         // its client's own write.
         new(CacheKey.Text(uri), settings,
             Validating: decision.Verb == ReuseVerb.Validate ? stored : null,
-            Stale: (decision.Reason is ReuseReason.Stale or ReuseReason.OutOfTouch) && need.IsMetAt(core.Node.Standing.Shared) ? stored : null, need);
+            Stale: decision.Reason is ReuseReason.Stale && need.IsMetAt(core.Node.Standing.Shared) ? stored : null, need);
 
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(

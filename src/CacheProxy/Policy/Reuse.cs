@@ -59,7 +59,7 @@ internal static class Reuse
         if (mark == MarkStrength.Invalid)
             return (head.EntityTag is null ? ReuseVerb.Forward : ReuseVerb.Validate, ReuseReason.Invalidated);
 
-        // An invalidation may have come that nobody here has heard of. Should the origin fail too, what is stored is the best there is.
+        // An invalidation may have come that nobody here has heard of: the origin's word is needed, and nothing stands in for it.
         if (!isTrusted)
             return Ask(head, ReuseReason.OutOfTouch);
 

@@ -181,6 +181,21 @@ public sealed class ClusterTests
     }
 
     [Theory]
+    [InlineData(0, 500)]
+    [InlineData(3600, 200)]
+    public async Task Cut_off_from_Redis_and_from_the_origin_a_node_serves_what_may_have_been_purged_only_where_the_route_says_so(int grace, int status)
+    {
+        await using var cluster = await Cluster.StartAsync(
+            r => r.Number == 1 ? Respond("old", "Cache-Control: max-age=1, stale-if-error=600") : "HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n",
+            options => options.Routes["origin"] = new RouteCacheOptions { OutOfTouchGrace = TimeSpan.FromSeconds(grace) });
+        await cluster.GetAsync(0, "/a");
+        await cluster.Redis.KillAsync();
+        await Eventually.TrueAsync(() => cluster.Nodes.All(node => !node.Core.Node.IsInTouch), "all nodes know that they are cut off");
+        await Eventually.TrueAsync(() => cluster.Origin.Requests.Count > 1 || cluster.StatusAsync(0, "/a").Result.Contains("fwd", StringComparison.Ordinal), "it is stale");
+        ((int)(await cluster.ResponseAsync(0, "/a")).StatusCode).ShouldBe(status);
+    }
+
+    [Theory]
     [InlineData(ReadYourWrites.Field)]
     [InlineData(ReadYourWrites.Cookie)]
     public async Task A_client_that_brings_its_token_is_not_answered_from_before_its_write(ReadYourWrites kind)
