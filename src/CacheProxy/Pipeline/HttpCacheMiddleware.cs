@@ -18,7 +18,7 @@ namespace CacheProxy.Pipeline;
 /// (1) the request line has one reading, or is refused; (2) what no cache answers passes; (3) the key finds the stored responses, and Vary
 /// picks one; (4) policy decides on it; (5) it is delivered, or the origin is asked, once for all who wait.
 /// </summary>
-/// <remarks>A hit runs through <see cref="InvokeAsync"/> alone: no lock, no state machine, no string for the key.</remarks>
+/// <remarks>A hit is synchronous from <see cref="InvokeAsync"/> up to the write: no lock, no state machine, no string for the key.</remarks>
 internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 {
     public Task InvokeAsync(HttpContext context)
