@@ -1,5 +1,6 @@
 using System.Globalization;
 using BenchmarkDotNet.Running;
+using CacheProxy.Benchmarks.Eviction;
 using CacheProxy.Benchmarks.Load;
 
 [assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
@@ -9,7 +10,13 @@ switch (args)
 {
     case ["load", .. var rest]: // by load.sh
         return await LoadRun.RunAsync(rest);
-    case ["origin", var address]:
+    case ["start", var host, .. var variables]:
+        await ColdStart.RunAsync(host, variables);
+        break;
+    case ["eviction"]:
+        EvictionComparison.Run();
+        break;
+    case ["origin", var address]: // these three are started by the load
         await LoadOrigin.RunAsync(address);
         break;
     case ["yarp" or "yarp-inline", var address, var origin]:

@@ -9,18 +9,27 @@ internal static class Zipf
     /// <param name="random">The same seed gives the same sequence.</param>
     public static int[] Sequence(int keys, double skew, int length, Random random)
     {
+        var names = Enumerable.Range(0, keys).ToArray();
+        random.Shuffle(names);
+        var sequence = Ranks(keys, skew, length, random);
+        for (var i = 0; i < length; i++)
+            sequence[i] = names[sequence[i]];
+        return sequence;
+    }
+
+    /// <summary>The same with 0 as the most popular, and so on.</summary>
+    public static int[] Ranks(int keys, double skew, int length, Random random)
+    {
         var sums = new double[keys];
         var sum = 0.0;
         for (var i = 0; i < keys; i++)
             sums[i] = sum += Math.Pow(i + 1, -skew);
-        var names = Enumerable.Range(0, keys).ToArray();
-        random.Shuffle(names);
-        var sequence = new int[length];
+        var ranks = new int[length];
         for (var i = 0; i < length; i++)
         {
             var rank = Array.BinarySearch(sums, random.NextDouble() * sum);
-            sequence[i] = names[Math.Min(rank < 0 ? ~rank : rank, keys - 1)];
+            ranks[i] = Math.Min(rank < 0 ? ~rank : rank, keys - 1);
         }
-        return sequence;
+        return ranks;
     }
 }
