@@ -31,8 +31,8 @@ internal sealed class Server : IDisposable
     public double CpuSeconds =>
         Tree(_process.Id).Select(id => Stat(id)).Where(f => f.Length > 12).Sum(f => long.Parse(f[11], CultureInfo.InvariantCulture) + long.Parse(f[12], CultureInfo.InvariantCulture)) / TicksPerSecond;
 
-    /// <summary>Memory of all its processes; what they share counts once where the kernel tells (PSS), else in each (RSS).</summary>
-    public long ResidentBytes => Tree(_process.Id).Sum(Resident);
+    /// <summary>Resident memory; of several processes what they share counts once (PSS), where the kernel tells.</summary>
+    public long ResidentBytes => Tree(_process.Id) is { Count: > 1 } tree ? tree.Sum(id => Resident(id, shared: true)) : Resident(_process.Id, shared: false);
 
     /// <summary>Starts a server and waits for its first 200.</summary>
     /// <param name="name">Its name in the tables.</param>
@@ -120,11 +120,11 @@ internal sealed class Server : IDisposable
         return text.Length == 0 ? [] : text[(text.LastIndexOf(')') + 2)..].Split(' ');
     }
 
-    private static long Resident(int id)
+    private static long Resident(int id, bool shared)
     {
-        var text = Read($"/proc/{id}/smaps_rollup");
-        var name = text.Length > 0 ? "Pss:" : "VmRSS:";
-        var line = (text.Length > 0 ? text : Read($"/proc/{id}/status")).Split('\n').FirstOrDefault(l => l.StartsWith(name, StringComparison.Ordinal));
+        var rollup = shared ? Read($"/proc/{id}/smaps_rollup") : "";
+        var (name, text) = rollup.Length > 0 ? ("Pss:", rollup) : ("VmRSS:", Read($"/proc/{id}/status"));
+        var line = text.Split('\n').FirstOrDefault(l => l.StartsWith(name, StringComparison.Ordinal));
         return line is null ? 0 : long.Parse(line[name.Length..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture) * 1024;
     }
 
