@@ -163,14 +163,12 @@ internal static class RedisScripts
             local age = heard and now - tonumber(heard) or 1e15
             if known[i] == '' then -- no node
             elseif age > 3600000 then redis.call('HDEL', nodes, known[i])
-            elseif age <= live then
-              list[#list + 1] = known[i]
-              list[#list + 1] = its
-              list[#list + 1] = its_applied
+            else
+              for _, text in ipairs({ known[i], its, its_applied, string.format('%d', math.max(age, 0)) }) do list[#list + 1] = text end
             end
           end
           if young then -- there may be nodes that trust themselves and that this Redis has not heard of yet
-            for _, text in ipairs({ '?', '0', '0' }) do list[#list + 1] = text end
+            for _, text in ipairs({ '?', '0', '0', '0' }) do list[#list + 1] = text end
           end
           nodes = list
         else

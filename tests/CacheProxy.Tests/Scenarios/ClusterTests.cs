@@ -92,7 +92,7 @@ public sealed class ClusterTests
         var held = cluster.GetAsync(0, "/items/1");
         await Eventually.TrueAsync(() => cluster.Origin.Requests.Count == 1, "the origin is asked");
         var receipt = await cluster.PurgeAsync(1, "all");
-        receipt.Nodes.Count(node => node.Applied).ShouldBe(3);
+        receipt.Nodes.Count(node => node.State == CacheProxy.Coherence.NodeState.Applied).ShouldBe(3);
         var after = cluster.GetAsync(2, "/items/1"); // the lease of what is held is void: it need not wait
         (await after).ShouldBe("new");
         release.SetResult();
@@ -130,6 +130,42 @@ public sealed class ClusterTests
         for (var node = 0; node < 3; node++)
             (await cluster.GetAsync(node, "/a")).ShouldBe("version 2");
         await Eventually.TrueAsync(() => cluster.StatusAsync(0, "/a").Result.Contains("hit", StringComparison.Ordinal), "it is served unasked again");
+    }
+
+    [Fact]
+    public async Task A_node_that_is_cut_off_never_asks_whether_what_may_have_been_purged_is_unchanged()
+    {
+        await using var cluster = await Cluster.StartAsync(r => r.Head.Contains("If-None-Match: ", StringComparison.Ordinal)
+            ? "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n" : Respond($"fill {r.Number}", "ETag: \"1\""));
+        await cluster.GetAsync(0, "/a");
+        await cluster.Redis.KillAsync();
+        await Eventually.TrueAsync(() => cluster.Nodes.All(node => !node.Core.Node.IsInTouch), "all nodes know that they are cut off");
+        await cluster.PurgeAsync(1, "all"); // node 0 cannot hear of it
+        (await cluster.GetAsync(0, "/a")).ShouldNotBe("fill 1");
+        await cluster.Redis.StartAsync();
+        await Eventually.TrueAsync(() => cluster.Nodes.All(node => node.Core.Node.IsInTouch), "all nodes are in touch again");
+        for (var node = 0; node < 3; node++)
+            (await cluster.GetAsync(node, "/a")).ShouldNotBe("fill 1");
+    }
+
+    [Fact]
+    public async Task A_validation_that_is_answered_when_the_node_is_out_of_touch_revives_nothing()
+    {
+        var release = new TaskCompletionSource();
+        await using var cluster = await Cluster.StartAsync(async r =>
+        {
+            var isConditional = r.Head.Contains("If-None-Match: ", StringComparison.Ordinal);
+            if (isConditional)
+                await release.Task;
+            await r.WriteAsync(isConditional ? "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n" : Respond($"fill {r.Number}", "ETag: \"1\"\r\nCache-Control: no-cache"));
+        });
+        await cluster.GetAsync(0, "/a");
+        var held = cluster.GetAsync(0, "/a");
+        await Eventually.TrueAsync(() => cluster.Origin.Requests.Count == 2, "the origin is asked whether it is unchanged");
+        await cluster.Redis.KillAsync();
+        await Eventually.TrueAsync(() => cluster.Nodes.All(node => !node.Core.Node.IsInTouch), "all nodes know that they are cut off");
+        release.SetResult();
+        (await held).ShouldNotBe("fill 1");
     }
 
     [Fact]
