@@ -55,7 +55,7 @@ internal sealed partial class OriginFetch
     private void RequireOfOrigin()
     {
         var place = _remote is { Position.Generation: not 0 } said ? said.Position : _flight.Fill.Shared;
-        _requestFields[MinSeq.FieldName] = MinSeq.Of(place, _order.Need);
+        _requestFields[SequenceFields.Needed] = MinSeq.Of(place, _order.Need);
     }
 
     /// <param name="stored">What was stored here.</param>
@@ -88,14 +88,12 @@ internal sealed partial class OriginFetch
     }
 }
 
-/// <summary>A request field between caches of one system: the answer must not come from before this place in the order of invalidations.</summary>
+/// <summary>What goes into <see cref="SequenceFields.Needed"/>: the answer must not come from before this place in the order of invalidations.</summary>
 internal static class MinSeq
 {
-    public const string FieldName = "CacheProxy-Min-Seq";
-
     /// <param name="place">Where the cache that asks stands.</param>
     /// <param name="need">What its client has written before.</param>
     public static string Of(Position place, in Invalidation.Need need) =>
-        need.IsMetAt(place) ? place.Generation == 0 ? Invalidation.Need.PendingText : place.ToString()
-        : need.IsPending ? Invalidation.Need.PendingText : need.Position.ToString();
+        need.IsMetAt(place) ? place.Generation == 0 ? SequenceFields.Pending : place.ToString()
+        : need.IsPending ? SequenceFields.Pending : need.Position.ToString();
 }

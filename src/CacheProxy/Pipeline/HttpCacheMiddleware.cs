@@ -50,7 +50,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             ApplyRules(rules, request, raw, ref uri);
         if (HasBodyOrUpgrade(context))
             return PassAsync(context, uri, ForwardReason.Bypass);
-        var need = settings.ReadYourWrites == ReadYourWrites.None ? default : SessionToken.Take(request, settings.ReadYourWrites);
+        var need = SessionToken.Take(request, settings.ReadYourWrites);
         var head = new RequestHead(request.Method, request.Headers, core.CredentialFields);
         if (head.HasOriginPreconditions)
             return PassAsync(context, uri, ForwardReason.Bypass, need: need);
@@ -284,7 +284,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var keyed = settings.QueryRules is { } rules ? uri with { Target = rules.Apply(uri.Target) } : uri;
         var post = settings.Enabled && method == HttpMethods.Post ? new PassedPost(core, settings, keyed) : null;
         post?.Listen(context);
-        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules, settings.ReadYourWrites), ForwardReason.Method, post);
+        var need = SessionToken.Take(context.Request, settings.ReadYourWrites);
+        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules, settings.ReadYourWrites), ForwardReason.Method, post, need);
     }
 
     /// <summary>A QUERY (RFC 10008): safe as GET is, and its content part of the key.</summary>
@@ -299,7 +300,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             return;
         }
         uri = uri with { Qualifier = "QUERY " + content.Digest };
-        var need = settings.ReadYourWrites == ReadYourWrites.None ? default : SessionToken.Take(context.Request, settings.ReadYourWrites);
+        var need = SessionToken.Take(context.Request, settings.ReadYourWrites);
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         await (head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass, need: need) : CatchUpAsync(context, uri, settings, need));
     }

@@ -305,6 +305,21 @@ public sealed class ClusterTests
         (await slow).Length.ShouldBe(2000);
     }
 
+    /// <summary>Whoever was on a flight that an invalidation overtook begins another: it does not wait for the same lease from the start.</summary>
+    [Fact]
+    public async Task A_lease_is_waited_for_once_by_a_request()
+    {
+        await using var cluster = await Cluster.StartAsync(r => Respond($"body {r.Number}", "Cache-Groups: \"g\""));
+        var leased = await cluster[0].Core.Node.Store!.FindAsync("x", CacheProxy.Coherence.Tag.Key("http://shop.example/a"), default);
+        leased.Lease.ShouldNotBeNull();
+        var clock = Stopwatch.StartNew();
+        var both = new[] { cluster.GetAsync(1, "/a"), cluster.GetAsync(1, "/a") };
+        await Eventually.TrueAsync(() => cluster[1].Waiting == 2, "both wait for one fetch");
+        await cluster[0].Core.Node.InvalidateAsync(new(CacheProxy.Coherence.MarkStrength.Hard, ["group:http://shop.example g"]), TimeSpan.FromSeconds(5), default);
+        await Task.WhenAll(both);
+        clock.Elapsed.ShouldBeInRange(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(8));
+    }
+
     [Fact]
     public async Task A_failing_origin_does_not_bring_back_what_was_there_before_the_clients_own_write()
     {
@@ -345,6 +360,35 @@ public sealed class ClusterTests
                 options.Routes["origin"] = new RouteCacheOptions { ReadYourWrites = ReadYourWrites.Field };
             });
         (await cluster.SendAsync(0, HttpMethod.Put, "/a")).Headers.GetValues("CacheProxy-Seq").ShouldBe(["pending"]);
+    }
+
+    [Theory]
+    [InlineData(ReadYourWrites.Field)]
+    [InlineData(ReadYourWrites.Cookie)]
+    public async Task A_later_write_that_has_a_place_does_not_cover_an_earlier_one_that_is_pending(ReadYourWrites kind)
+    {
+        await using var cluster = await Cluster.StartAsync(
+            r => Respond("x", r.Number == 1 ? "CacheProxy-Seq: pending" : "X: y"),
+            options =>
+            {
+                options.Coherence.CallTimeout = TimeSpan.FromSeconds(5);
+                options.Routes["origin"] = new RouteCacheOptions { ReadYourWrites = kind };
+            });
+        var cookies = new Dictionary<string, string>();
+        var token = "";
+        for (var write = 0; write < 2; write++)
+        {
+            var answer = await cluster[0].SendAsync(HttpMethod.Put, "/a", ["Host: shop.example", .. token.Length > 0 ? new[] { token } : []]);
+            foreach (var cookie in kind == ReadYourWrites.Cookie ? answer.Headers.GetValues("Set-Cookie") : [])
+                cookies[cookie.Split('=')[0]] = cookie.Split(';')[0];
+            token = kind == ReadYourWrites.Field ? "CacheProxy-Seq: " + answer.Headers.GetValues("CacheProxy-Seq").Single() : "Cookie: a=b; " + string.Join("; ", cookies.Values);
+        }
+        await cluster.GetAsync(1, "/a");
+        (await cluster.StatusAsync(1, "/a", token)).ShouldContain("fwd");
+        var asked = cluster.Origin.Requests[^1].Head;
+        asked.ShouldContain("CacheProxy-Min-Seq: pending");
+        asked.ShouldNotContain("cacheproxy-seq");
+        asked.ShouldNotContain("cacheproxy-pending");
     }
 
     [Fact]
