@@ -34,6 +34,9 @@ public sealed partial class CoherenceNode
     /// <summary>Whether what all nodes share may be believed here: the node is in touch, and its own invalidations are in the order.</summary>
     internal bool MayShare => IsInTouch && !_owes;
 
+    /// <summary>By what the order knows this process.</summary>
+    internal string Id => _id;
+
     /// <summary>Where this node stands, to be compared with the order's own history.</summary>
     internal OrderPlace Place
     {

@@ -8,7 +8,7 @@ namespace CacheProxy.Fetching;
 /// <content>The stored responses that all nodes share: asked before the origin is, and told afterwards.</content>
 internal sealed partial class OriginFetch
 {
-    /// <summary>How long another node's fetch of the same thing is waited for; then this one goes to the origin as well.</summary>
+    /// <summary>How long another node's fetch of the same thing is waited for, from when the request came; then this one goes to the origin as well.</summary>
     private static readonly TimeSpan HeldWait = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(80);
@@ -27,11 +27,10 @@ internal sealed partial class OriginFetch
     {
         if (_order.Need.IsPending)
             return false;
-        var began = _fetcher.Time.GetTimestamp();
         for (var pause = TimeSpan.FromMilliseconds(5); ; pause = pause < LongestPause ? 2 * pause : LongestPause)
         {
             _remote = await remote.FindAsync(_order.CacheKey, LeaseName, _requestFields, _flight.Cancellation);
-            if (_remote.Kind != RemoteFindKind.Held || _fetcher.Time.GetElapsedTime(began) > HeldWait)
+            if (_remote.Kind != RemoteFindKind.Held || _fetcher.Time.GetElapsedTime(_order.Since) > HeldWait)
                 break;
             await Task.Delay(pause, _fetcher.Time, _flight.Cancellation);
         }

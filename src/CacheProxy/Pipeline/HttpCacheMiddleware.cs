@@ -103,7 +103,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         // its client's own write.
         new(CacheKey.Text(uri), settings,
             Validating: decision.Verb == ReuseVerb.Validate ? stored : null,
-            Stale: decision.Reason is ReuseReason.Stale && need.IsMetAt(core.Node.Standing.Shared) ? stored : null, need);
+            Stale: decision.Reason is ReuseReason.Stale && need.IsMetAt(core.Node.Standing.Shared) ? stored : null,
+            Since: core.Time.GetTimestamp(), need);
 
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(
@@ -239,7 +240,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             return;
         try
         {
-            core.Fetcher.Start(context, next, flight, new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Head) ? stored : null, stored));
+            core.Fetcher.Start(context, next, flight, new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Head) ? stored : null, stored, core.Time.GetTimestamp()));
         }
         catch (Exception exception)
         {
