@@ -45,7 +45,7 @@ internal sealed class CacheCore : IDisposable
         Fetcher = new OriginFetcher(Store, node, Coalescer, Deliveries, Clock, time, CredentialFields, LoopName,
             metrics, services.GetRequiredService<IServiceScopeFactory>(), services.GetService<IHttpContextAccessor>(), remote, services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
-        Invalidator = new Invalidator(node, Store, metrics, value.Coherence);
+        Invalidator = new Invalidator(node, Store, metrics, value.Coherence, time);
         Passing = new Passing(Invalidator, metrics, LoopName, value.CacheStatusKey);
         ShowsKey = value.CacheStatusKey;
         CatchUpTime = value.Coherence.CallTimeout;

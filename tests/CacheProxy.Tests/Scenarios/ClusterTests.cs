@@ -149,6 +149,29 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task A_purge_is_complete_when_the_nodes_that_are_cut_off_let_nobody_board_a_fetch_from_before_it()
+    {
+        var release = new TaskCompletionSource();
+        var isOld = true;
+        await using var cluster = await Cluster.StartAsync(async r =>
+        {
+            var body = Volatile.Read(ref isOld) ? "old" : "new";
+            if (body == "old")
+                await release.Task;
+            await r.WriteAsync(Respond(body));
+        });
+        cluster.Lines[0].Cut();
+        await CacheProxy.Coherence.Tests.Eventually.TrueAsync(async () => (await cluster.PurgeAsync(1, "all")).Nodes.Contains(new("node-0", CacheProxy.Coherence.NodeState.OutOfTouch)), "it is known to be out of touch");
+        var held = cluster.GetAsync(0, "/a");
+        await Eventually.TrueAsync(() => cluster.Origin.Requests.Count == 1, "the origin is asked");
+        Volatile.Write(ref isOld, false);
+        (await cluster.PurgeAsync(1, "all")).IsComplete.ShouldBeTrue();
+        (await cluster.GetAsync(0, "/a")).ShouldBe("new");
+        release.SetResult();
+        (await held).ShouldBe("old"); // it overlapped the purge
+    }
+
+    [Fact]
     public async Task A_validation_that_is_answered_when_the_node_is_out_of_touch_revives_nothing()
     {
         var release = new TaskCompletionSource();
@@ -405,9 +428,12 @@ public sealed class ClusterTests
 
     private sealed class Cluster : IAsyncDisposable
     {
-        private Cluster(RedisServer redis, ScriptedOrigin origin, RunningProxy[] nodes) => (Redis, Origin, Nodes) = (redis, origin, nodes);
+        private Cluster(RedisServer redis, Relay[] lines, ScriptedOrigin origin, RunningProxy[] nodes) => (Redis, Lines, Origin, Nodes) = (redis, lines, origin, nodes);
 
         public RedisServer Redis { get; }
+
+        /// <summary>From each node to Redis.</summary>
+        public Relay[] Lines { get; }
 
         public ScriptedOrigin Origin { get; }
 
@@ -421,14 +447,15 @@ public sealed class ClusterTests
         public static async Task<Cluster> StartAsync(Func<OriginRequest, Task> script, Action<CacheProxyOptions>? configure = null)
         {
             var redis = await RedisServer.StartAsync();
+            var lines = Enumerable.Range(0, 3).Select(_ => new Relay(redis.Port)).ToArray();
             var origin = new ScriptedOrigin(script);
             var nodes = await Task.WhenAll(Enumerable.Range(0, 3).Select(i => RunningProxy.StartAsync(origin.Address, options =>
             {
-                options.Coherence.Redis = redis.Address;
+                options.Coherence.Redis = $"127.0.0.1:{lines[i].Port}";
                 options.Coherence.NodeName = $"node-{i}";
                 configure?.Invoke(options);
             }, cluster: RunningProxy.Patient, build: builder => builder.Services.AddSingleton(TimeProvider.System))));
-            var cluster = new Cluster(redis, origin, nodes);
+            var cluster = new Cluster(redis, lines, origin, nodes);
             await Eventually.TrueAsync(() => nodes.All(node => node.Core.Node.IsInTouch), "all nodes are in touch");
             return cluster;
         }
@@ -459,6 +486,8 @@ public sealed class ClusterTests
         {
             foreach (var node in Nodes)
                 await node.DisposeAsync();
+            foreach (var line in Lines)
+                await line.DisposeAsync();
             await Origin.DisposeAsync();
             await Redis.DisposeAsync();
         }
