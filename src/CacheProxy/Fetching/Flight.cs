@@ -100,8 +100,8 @@ internal sealed class Flight : IDisposable
     /// that would not hear of one takes it that there was one, once the time is over for which it trusts itself.
     /// </summary>
     public bool IsOvertaken(CoherenceNode node) =>
-        Volatile.Read(ref _fence).Fence.Check(node) != MarkStrength.None
-        || (!node.IsInTouch && _limits.Time.GetElapsedTime(_began) > node.Staleness);
+        (!node.IsInTouch && _limits.Time.GetElapsedTime(_began) > node.Staleness)
+        || Volatile.Read(ref _fence).Fence.Check(node) != MarkStrength.None;
 
     /// <summary>The head has come, and says what the response is tagged with. Before <see cref="Publish"/>.</summary>
     public void Fenced(in Fence fence) => Volatile.Write(ref _fence, new FlightFence(fence));

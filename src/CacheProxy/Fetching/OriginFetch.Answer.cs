@@ -90,10 +90,8 @@ internal sealed partial class OriginFetch
             Publish(new FlightAnswer(FlightAnswerKind.Alone));
             return;
         }
-        if (stored.Fence.Check(_fetcher.Node) == MarkStrength.Hard)
+        if (!MayRevive(stored))
         {
-            // Hidden for good since it was found: what the origin says of it is no matter (and this fetch may have begun after the mark).
-            _fetcher.Store.Remove(_order.CacheKey, stored);
             Publish(new FlightAnswer(FlightAnswerKind.Alone));
             return;
         }
@@ -121,6 +119,20 @@ internal sealed partial class OriginFetch
             IsShared = decision.Store && freshened is not null,
             ForwardStatus = StatusCodes.Status304NotModified,
         });
+    }
+
+    /// <summary>
+    /// Whether a 304 may let a body live on: not once it was purged, nor while a purge could have come that nobody here has heard of. What the origin
+    /// says of it is no matter then (and this fetch may have begun after the mark).
+    /// </summary>
+    private bool MayRevive(StoredResponse stored)
+    {
+        if (!_fetcher.Node.IsInTouchWithin(_order.Settings.OutOfTouchGrace)) // first: marks of which it hears in between are seen after
+            return false;
+        if (stored.Fence.Check(_fetcher.Node) < MarkStrength.Hard)
+            return true;
+        _fetcher.Store.Remove(_order.CacheKey, stored);
+        return false;
     }
 
     /// <summary>No head came: a stored response stands in where it may, else YARP's status goes to all who wait, but never into the store.</summary>

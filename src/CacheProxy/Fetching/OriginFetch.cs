@@ -229,8 +229,9 @@ internal sealed partial class OriginFetch
 /// <param name="Settings">The route's.</param>
 /// <param name="Validating">The stored response whose validators go along, if it is still there; <c>null</c> for none.</param>
 /// <param name="Stale">The stored response that may stand in for an error, if it is still there; <c>null</c> for none.</param>
+/// <param name="Since">When the one who began it was found to need it, as a timestamp.</param>
 /// <param name="Need">What the one who began it has written before.</param>
-internal sealed record FetchOrder(string CacheKey, RouteSettings Settings, StoredResponse? Validating, StoredResponse? Stale, Need Need = default);
+internal sealed record FetchOrder(string CacheKey, RouteSettings Settings, StoredResponse? Validating, StoredResponse? Stale, long Since, Need Need = default);
 
 /// <summary>Set on an exchange whose response ends with its connection, so that a whole one looks like one that was cut.</summary>
 internal sealed class CloseDelimited

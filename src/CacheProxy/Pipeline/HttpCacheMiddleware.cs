@@ -50,7 +50,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             ApplyRules(rules, request, raw, ref uri);
         if (HasBodyOrUpgrade(context))
             return PassAsync(context, uri, ForwardReason.Bypass);
-        var need = settings.ReadYourWrites == ReadYourWrites.None ? default : SessionToken.Take(request, settings.ReadYourWrites);
+        var need = SessionToken.Take(request, settings.ReadYourWrites);
         var head = new RequestHead(request.Method, request.Headers, core.CredentialFields);
         if (head.HasOriginPreconditions)
             return PassAsync(context, uri, ForwardReason.Bypass, need: need);
@@ -107,7 +107,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         // its client's own write.
         new(CacheKey.Text(uri), settings,
             Validating: decision.Verb == ReuseVerb.Validate ? stored : null,
-            Stale: decision.Reason is ReuseReason.Stale && need.IsMetAt(core.Node.Standing.Shared) ? stored : null, need);
+            Stale: decision.Reason is ReuseReason.Stale && need.IsMetAt(core.Node.Standing.Shared) ? stored : null,
+            Since: core.Time.GetTimestamp(), need);
 
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(
@@ -259,7 +260,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             return;
         try
         {
-            core.Fetcher.Start(context, next, flight, new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Facts) ? stored : null, stored));
+            core.Fetcher.Start(
+                context, next, flight, new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Facts) ? stored : null, stored, core.Time.GetTimestamp()));
         }
         catch (Exception exception)
         {
@@ -304,7 +306,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var keyed = settings.QueryRules is { } rules ? uri with { Target = rules.Apply(uri.Target) } : uri;
         var post = settings.Enabled && method == HttpMethods.Post ? new PassedPost(core, settings, keyed) : null;
         post?.Listen(context);
-        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules, settings.ReadYourWrites), ForwardReason.Method, post);
+        var need = SessionToken.Take(context.Request, settings.ReadYourWrites);
+        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules, settings.ReadYourWrites), ForwardReason.Method, post, need);
     }
 
     /// <summary>A QUERY (RFC 10008): safe as GET is, and its content part of the key.</summary>
@@ -319,7 +322,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             return;
         }
         uri = uri with { Qualifier = "QUERY " + content.Digest };
-        var need = settings.ReadYourWrites == ReadYourWrites.None ? default : SessionToken.Take(context.Request, settings.ReadYourWrites);
+        var need = SessionToken.Take(context.Request, settings.ReadYourWrites);
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         await (head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass, need: need) : CatchUpAsync(context, uri, settings, need));
     }

@@ -59,9 +59,9 @@ internal static class Reuse
         if (mark == MarkStrength.Invalid)
             return (head.HasEntityTag ? ReuseVerb.Validate : ReuseVerb.Forward, ReuseReason.Invalidated);
 
-        // An invalidation may have come that nobody here has heard of: the origin's word is needed, and nothing stands in for it.
+        // It may have been purged without a word to this node. What is purged is not served again, though it be unchanged: a 304 is of no use.
         if (!isTrusted)
-            return Ask(head, ReuseReason.OutOfTouch);
+            return (ReuseVerb.Forward, ReuseReason.OutOfTouch);
 
         // Section 4, fifth clause.
         if (directives.NoCache)
