@@ -55,6 +55,12 @@ public sealed class RouteCacheOptions
     /// </summary>
     public bool? StoreCloseDelimited { get; set; }
 
+    /// <summary>
+    /// Whether interim responses (102, 103) go on to the client whose request the origin is working on, over HTTP/1.1 on both sides:
+    /// <c>true</c> only when everything between the clients and the proxy can take them (nginx 1.22 cannot). Default <c>false</c>.
+    /// </summary>
+    public bool? PassInterimResponses { get; set; }
+
     /// <summary>Whether a client's no-cache, no-store, max-age, max-stale and min-fresh count. Default <c>false</c>: a client cannot force load on the origin.</summary>
     public bool? HonorRequestDirectives { get; set; }
 

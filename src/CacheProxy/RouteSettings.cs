@@ -15,6 +15,9 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
     /// <summary>See <see cref="RouteCacheOptions.StoreCloseDelimited"/>.</summary>
     public bool StoreCloseDelimited { get; init; }
 
+    /// <summary>See <see cref="RouteCacheOptions.PassInterimResponses"/>.</summary>
+    public bool PassInterimResponses { get; init; }
+
     /// <summary>What becomes of the query; <c>null</c>: it stays as it is.</summary>
     public QueryRules? QueryRules { get; init; }
 
@@ -43,6 +46,7 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
             said.DefaultLifetimeWithCookie ??= next?.DefaultLifetimeWithCookie;
             said.StoreSetCookie ??= next?.StoreSetCookie;
             said.StoreCloseDelimited ??= next?.StoreCloseDelimited;
+            said.PassInterimResponses ??= next?.PassInterimResponses;
             said.QueryAllow ??= next?.QueryAllow;
             said.QueryDeny ??= next?.QueryDeny;
             said.QuerySort ??= next?.QuerySort;
@@ -71,6 +75,7 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
             Math.Min(said.MaxBodyBytes ?? options.MaxBodyBytes, CacheProxyOptionsValidator.LargestBody(options)))
         {
             StoreCloseDelimited = said.StoreCloseDelimited ?? false,
+            PassInterimResponses = said.PassInterimResponses ?? false,
             QueryRules = QueryRules.From(
                 said.QueryAllow is null ? null : OptionLists.Split(said.QueryAllow), OptionLists.Split(said.QueryDeny), said.QuerySort ?? false),
             QueryMethodBytes = (int)(said.QueryMethodBytes ?? 0),

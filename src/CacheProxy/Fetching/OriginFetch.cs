@@ -68,6 +68,8 @@ internal sealed partial class OriginFetch
                     return; // by way of the end
                 RequireOfOrigin();
             }
+            if (_order.Interim is not null)
+                InterimSink.Current = _order.Interim;
             await _next(Context);
             var failed = Context.Features.Get<IForwarderErrorFeature>() is not null;
             if (!failed)
@@ -221,7 +223,9 @@ internal sealed partial class OriginFetch
 /// <param name="Validating">The stored response whose validators go along; <c>null</c> for none.</param>
 /// <param name="Stale">The stored response that may stand in for an error; <c>null</c> for none.</param>
 /// <param name="Need">What the one who began it has written before.</param>
-internal sealed record FetchOrder(string CacheKey, RouteSettings Settings, StoredResponse? Validating, StoredResponse? Stale, Need Need = default);
+/// <param name="Interim">Where interim responses go: to the one who began it alone, for nobody knows yet who else may have the answer.</param>
+internal sealed record FetchOrder(
+    string CacheKey, RouteSettings Settings, StoredResponse? Validating, StoredResponse? Stale, Need Need = default, InterimSink? Interim = null);
 
 /// <summary>Set on an exchange whose response ends with its connection, so that a whole one looks like one that was cut.</summary>
 internal sealed class CloseDelimited

@@ -124,11 +124,12 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 await LookAsync(context, uri, order.Settings, again, core.Clock.Now, order.Need);
                 return;
             }
+            var relay = boarding.Leads ? RelayOf(context, order.Settings) : null;
             try
             {
                 if (boarding.Leads)
                 {
-                    core.Fetcher.Start(context, next, boarding.Flight, order);
+                    core.Fetcher.Start(context, next, boarding.Flight, order with { Interim = relay });
                     await boarding.Reader.HeadAsync(context.RequestAborted);
                 }
                 var answer = boarding.Flight.Answer ?? await boarding.Flight.AnswerAsync(context.RequestAborted);
@@ -153,6 +154,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             finally
             {
                 boarding.Flight.Leave(boarding.Reader);
+                if (relay is not null)
+                    await relay.CloseAsync();
             }
         }
         await PassAsync(context, uri, reason, need: order.Need);
@@ -267,7 +270,9 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
     private Task PassAsync(HttpContext context, in TargetUri uri, ForwardReason reason, IPassListener? listener = null, in Need need = default) =>
-        core.Passing.RunAsync(context, next, new WriteTarget(uri), reason, listener, need);
+        core.Passing.RunAsync(context, next, new WriteTarget(uri), reason, listener, need, RelayOf(context, core.Routes.For(context.GetReverseProxyFeature().Route)));
+
+    private InterimRelay? RelayOf(HttpContext context, RouteSettings settings) => InterimRelay.Begin(context, settings, core.Time);
 
     /// <summary>Neither GET nor HEAD.</summary>
     private Task OtherMethodAsync(HttpContext context, TargetUri uri, RouteSettings settings)
@@ -284,7 +289,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var keyed = settings.QueryRules is { } rules ? uri with { Target = rules.Apply(uri.Target) } : uri;
         var post = settings.Enabled && method == HttpMethods.Post ? new PassedPost(core, settings, keyed) : null;
         post?.Listen(context);
-        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules, settings.ReadYourWrites), ForwardReason.Method, post);
+        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules, settings.ReadYourWrites), ForwardReason.Method, post,
+            relay: RelayOf(context, settings));
     }
 
     /// <summary>A QUERY (RFC 10008): safe as GET is, and its content part of the key.</summary>
