@@ -61,6 +61,13 @@ public sealed class RouteCacheOptions
     /// </summary>
     public bool? PassInterimResponses { get; set; }
 
+    /// <summary>
+    /// Whether a request that selects no stored variant by the text of its Accept-Language is given the one whose Content-Language it likes best:
+    /// <c>true</c> only when the origins choose by that alone, and do not have a language both with and without a region. Default
+    /// <c>false</c>: which language the origin would choose is not guessed.
+    /// </summary>
+    public bool? SelectByLanguage { get; set; }
+
     /// <summary>Whether a client's no-cache, no-store, max-age, max-stale and min-fresh count. Default <c>false</c>: a client cannot force load on the origin.</summary>
     public bool? HonorRequestDirectives { get; set; }
 

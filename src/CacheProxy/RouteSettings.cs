@@ -18,6 +18,9 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
     /// <summary>See <see cref="RouteCacheOptions.PassInterimResponses"/>.</summary>
     public bool PassInterimResponses { get; init; }
 
+    /// <summary>See <see cref="RouteCacheOptions.SelectByLanguage"/>.</summary>
+    public bool SelectByLanguage { get; init; }
+
     /// <summary>What becomes of the query; <c>null</c>: it stays as it is.</summary>
     public QueryRules? QueryRules { get; init; }
 
@@ -47,6 +50,7 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
             said.StoreSetCookie ??= next?.StoreSetCookie;
             said.StoreCloseDelimited ??= next?.StoreCloseDelimited;
             said.PassInterimResponses ??= next?.PassInterimResponses;
+            said.SelectByLanguage ??= next?.SelectByLanguage;
             said.QueryAllow ??= next?.QueryAllow;
             said.QueryDeny ??= next?.QueryDeny;
             said.QuerySort ??= next?.QuerySort;
@@ -76,6 +80,7 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
         {
             StoreCloseDelimited = said.StoreCloseDelimited ?? false,
             PassInterimResponses = said.PassInterimResponses ?? false,
+            SelectByLanguage = said.SelectByLanguage ?? false,
             QueryRules = QueryRules.From(
                 said.QueryAllow is null ? null : OptionLists.Split(said.QueryAllow), OptionLists.Split(said.QueryDeny), said.QuerySort ?? false),
             QueryMethodBytes = (int)(said.QueryMethodBytes ?? 0),

@@ -102,6 +102,8 @@ internal sealed class CacheCore : IDisposable
         Span<char> buffer = length <= CacheKey.StackLength ? stackalloc char[CacheKey.StackLength] : new char[length];
         var resource = Store.Find(CacheKey.Write(uri, buffer), now);
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
+        if (stored is null && resource is not null && settings.SelectByLanguage)
+            stored = ResponseStore.SelectByLanguage(resource, head.Fields);
         var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, stored.Fence.Check(Node), IsTrusted(settings, need), now, settings.Policy);
         return (resource, stored, decision);
     }
