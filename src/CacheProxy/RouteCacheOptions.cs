@@ -90,6 +90,12 @@ public sealed class RouteCacheOptions
     public bool? QuerySort { get; set; }
 
     /// <summary>
+    /// Whether No-Vary-Search in responses counts: a stored response answers requests whose query differs only as the field allows, though
+    /// the origin saw the first one's. Default <c>false</c>.
+    /// </summary>
+    public bool? NoVarySearch { get; set; }
+
+    /// <summary>
     /// QUERY requests (RFC 10008) with at most this many bytes of content are answered from the store, keyed by their content. Default 0: they
     /// pass; to 256 KiB.
     /// </summary>

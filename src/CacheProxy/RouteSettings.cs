@@ -21,6 +21,9 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
     /// <summary>See <see cref="RouteCacheOptions.SelectByLanguage"/>.</summary>
     public bool SelectByLanguage { get; init; }
 
+    /// <summary>See <see cref="RouteCacheOptions.NoVarySearch"/>.</summary>
+    public bool NoVarySearch { get; init; }
+
     /// <summary>What becomes of the query; <c>null</c>: it stays as it is.</summary>
     public QueryRules? QueryRules { get; init; }
 
@@ -54,6 +57,7 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
             said.QueryAllow ??= next?.QueryAllow;
             said.QueryDeny ??= next?.QueryDeny;
             said.QuerySort ??= next?.QuerySort;
+            said.NoVarySearch ??= next?.NoVarySearch;
             said.QueryMethodBytes ??= next?.QueryMethodBytes;
             said.HonorRequestDirectives ??= next?.HonorRequestDirectives;
             said.OutOfTouchGrace ??= next?.OutOfTouchGrace;
@@ -83,6 +87,7 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
             SelectByLanguage = said.SelectByLanguage ?? false,
             QueryRules = QueryRules.From(
                 said.QueryAllow is null ? null : OptionLists.Split(said.QueryAllow), OptionLists.Split(said.QueryDeny), said.QuerySort ?? false),
+            NoVarySearch = said.NoVarySearch ?? false,
             QueryMethodBytes = (int)(said.QueryMethodBytes ?? 0),
             OutOfTouchGrace = said.OutOfTouchGrace ?? TimeSpan.Zero,
             ReadYourWrites = said.ReadYourWrites ?? ReadYourWrites.None,

@@ -72,6 +72,9 @@ internal sealed class CacheCore : IDisposable
 
     public Coalescer Coalescer { get; }
 
+    /// <summary>What responses have said of the queries of their paths, for routes where it counts.</summary>
+    public SearchRules SearchRules => Fetcher.SearchRules;
+
     public DeliveryBudget Deliveries { get; }
 
     public OriginFetcher Fetcher { get; }
@@ -104,8 +107,18 @@ internal sealed class CacheCore : IDisposable
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
         if (stored is null && resource is not null && settings.SelectByLanguage)
             stored = ResponseStore.SelectByLanguage(resource, head.Fields);
+        if (uri.SearchRule is { } rule && stored is not null && SearchRule.TextOf(stored.Head[SearchRule.FieldName]) != rule)
+            stored = null;
         var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, stored.Fence.Check(Node), IsTrusted(settings, need), now, settings.Policy);
         return (resource, stored, decision);
+    }
+
+    /// <summary>The URI as it is keyed: what the responses of its path have said makes no difference is taken out.</summary>
+    public TargetUri Keyed(in TargetUri uri, RouteSettings settings)
+    {
+        if (!settings.NoVarySearch || SearchRules.Find(uri) is not { } rule || rule.Apply(uri.Target) is var target && ReferenceEquals(target, uri.Target))
+            return uri; // what is stored for the URI itself is right for it under any rule
+        return uri with { Target = target, SearchRule = rule.Text };
     }
 
     /// <summary>Whether what is stored here may be used unasked: this node hears of invalidations, and has heard of those that the client knows of.</summary>
@@ -114,9 +127,14 @@ internal sealed class CacheCore : IDisposable
 
     /// <summary>How a flight of that route begins, unless the store has changed since the caller found <paramref name="known"/> there.</summary>
     public Func<string, Standing, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, fill) =>
-        ReferenceEquals(Store.Find(cacheKey, Clock.Now), known)
-            ? new Flight(key, cacheKey, fill, _flightLimits, RecordingLimitsOf(settings))
-            : null;
+    {
+        if (!ReferenceEquals(Store.Find(cacheKey, Clock.Now), known))
+            return null;
+        var flight = new Flight(key, cacheKey, fill, _flightLimits, RecordingLimitsOf(settings));
+        if (settings.NoVarySearch)
+            flight.Fenced(new Fence(CacheKey.UriOf(cacheKey), [Tags.Path(cacheKey)], fill.Local)); // who boards it may have come with another query
+        return flight;
+    };
 
     public RecordingLimits RecordingLimitsOf(RouteSettings settings) => new(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time);
 

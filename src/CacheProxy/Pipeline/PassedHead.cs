@@ -25,6 +25,8 @@ internal sealed class PassedHead(CacheCore core, RouteSettings settings, TargetU
 
         var now = core.Clock.Now;
         var head = new ResponseHead(StatusCodes.Status200OK, null, [.. context.Response.Headers], now);
+        if (SearchRule.TextOf(head[SearchRule.FieldName]) != SearchRule.TextOf(stored.Head[SearchRule.FieldName]))
+            return null; // which queries it is for is not a HEAD's to change
         var key = CacheKey.Text(uri);
         if (!Validation.SelectsByHead(head, stored.Head, stored.Body.Length))
         {

@@ -462,7 +462,7 @@ public sealed class SemanticsTests
         foreach (var (after, condition, status) in new[] { (0, false, 200), (1, false, 200), (1, true, 304), (11, false, 200), (11, true, 304) })
         {
             proxy.Time.Advance(after * Second);
-            var request = new HttpRequestMessage(HttpMethod.Get, "/");
+            var request = new HttpRequestMessage(HttpMethod.Get, "/") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
             request.Headers.TryAddWithoutValidation("X-In", "\u00fc\u00e9");
             if (condition)
                 request.Headers.TryAddWithoutValidation("If-None-Match", tag);
