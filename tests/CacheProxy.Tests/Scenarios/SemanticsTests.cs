@@ -404,6 +404,22 @@ public sealed class SemanticsTests
     }
 
     [Fact]
+    public async Task Range_of_what_is_too_large_to_be_stored_goes_to_the_origin_as_it_came()
+    {
+        await using var origin = ScriptedOrigin.Answering(r => r["Range"] is null
+            ? Respond(new string('x', 5000), "200 OK", "Cache-Control: max-age=50\r\n")
+            : "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-1/5000\r\nContent-Length: 2\r\nCache-Control: max-age=50\r\n\r\nxx");
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.Routes["origin"] = new() { MaxBodyBytes = 1000 });
+        for (var i = 0; i < 3; i++)
+        {
+            var answer = await proxy.GetAsync("/", "Range: bytes=0-1");
+            ((int)answer.StatusCode, await Text(answer)).ShouldBe((206, "xx"));
+        }
+        // The whole is asked for once, and broken off; then it is known.
+        origin.Requests.Select(r => r["Range"]).ShouldBe([null, "bytes=0-1", "bytes=0-1", "bytes=0-1"]);
+    }
+
+    [Fact]
     public async Task Language_is_guessed_only_where_a_route_says_so_and_what_it_guessed_is_asked_about_when_stale()
     {
         await using var origin = ScriptedOrigin.Answering(r => r["If-None-Match"] == "\"de\"" && r["Accept-Language"]!.StartsWith("de", StringComparison.Ordinal)
