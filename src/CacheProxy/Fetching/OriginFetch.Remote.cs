@@ -31,6 +31,8 @@ internal sealed partial class OriginFetch
         for (var pause = TimeSpan.FromMilliseconds(5); ; pause = pause < LongestPause ? 2 * pause : LongestPause)
         {
             _remote = await remote.FindAsync(_order.CacheKey, LeaseName, _requestFields, _flight.Cancellation);
+            _flight.Keep(_remote.Response);
+            _remote.Response?.Release();
             if (_remote.Kind != RemoteFindKind.Held || _fetcher.Time.GetElapsedTime(began) > HeldWait)
                 break;
             await Task.Delay(pause, _fetcher.Time, _flight.Cancellation);
@@ -43,7 +45,7 @@ internal sealed partial class OriginFetch
             Publish(new FlightAnswer(FlightAnswerKind.Alone));
             return true;
         }
-        if (_remote.Response is not { } found || !_order.IsFoundBy(found.Head)
+        if (_remote.Response is not { } found || !_order.IsFoundBy(found)
             || Reuse.Decide(Request, found, found.Fence.Check(_fetcher.Node), isTrusted: true, _fetcher.Clock.Now, _order.Settings.Policy).Verb != ReuseVerb.Serve)
             return false;
         _flight.Fenced(found.Fence);

@@ -26,13 +26,13 @@ internal sealed class SearchRule
     private SearchRule(string text, bool isOrderIgnored, bool areOthersIgnored, string[] names) =>
         (Text, _isOrderIgnored, _areOthersIgnored, _names) = (text, isOrderIgnored, areOthersIgnored, names);
 
-    /// <summary>The field as it was received, its lines joined: rules with one text are one rule.</summary>
+    /// <summary>The field as it was received: rules with one text are one rule.</summary>
     public string Text { get; }
 
-    /// <summary>The field's text; <c>null</c> when it is absent.</summary>
-    public static string? TextOf(StringValues lines) => lines.Count == 0 ? null : lines.ToString();
+    /// <summary>The field's text; <c>null</c> when it has no line or, which nobody writes, several.</summary>
+    public static string? TextOf(StringValues lines) => lines.Count == 1 ? lines[0] : null;
 
-    /// <summary>The rule; <c>null</c> for a field that is absent, broken, or says that everything counts.</summary>
+    /// <summary>The rule; <c>null</c> for a field that is absent, broken, in several lines, or says that everything counts.</summary>
     public static SearchRule? Parse(StringValues lines)
     {
         if (TextOf(lines) is not { Length: <= MaxLength } text || StructuredDictionary.Parse(lines) is not { } members)

@@ -107,7 +107,7 @@ internal sealed class CacheCore : IDisposable
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
         if (stored is null && resource is not null && settings.SelectByLanguage)
             stored = ResponseStore.SelectByLanguage(resource, head.Fields);
-        if (uri.SearchRule is { } rule && stored is not null && SearchRule.TextOf(stored.Head[SearchRule.FieldName]) != rule)
+        if (uri.SearchRule is { } rule && stored is not null && stored.ReadField(SearchRule.FieldName) != rule)
             stored = null;
         var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, stored.Fence.Check(Node), IsTrusted(settings, need), now, settings.Policy);
         return (resource, stored, decision);
