@@ -79,6 +79,24 @@ internal sealed class ResponseStore : IDisposable
         return null;
     }
 
+    /// <summary>
+    /// The stored response in the language that the request likes best, for one that selects none by its own text (see <see cref="LanguageChoice"/>):
+    /// the most exact, of those the newest.
+    /// </summary>
+    public static StoredResponse? SelectByLanguage(CachedResource resource, IDictionary<string, StringValues> requestFields)
+    {
+        requestFields.TryGetValue("Accept-Language", out var acceptLanguage);
+        var preferred = LanguageChoice.Preferred(acceptLanguage);
+        if (preferred.IsEmpty)
+            return null;
+        var (chosen, best) = (default(StoredResponse), 0);
+        foreach (var variant in resource.Variants)
+            if (LanguageChoice.Match(preferred, variant.ReadField("Content-Language")) is var match && match > best
+                && Vary.MatchesButForLanguage(variant.VaryFields, variant.VaryValues, requestFields))
+                (chosen, best) = (variant, match);
+        return chosen;
+    }
+
     /// <summary>Stores a response unless an invalidation came after its fetch began.</summary>
     /// <param name="key">The cache key.</param>
     /// <param name="response">A whole response, held by the caller; the store takes a hold of its own.</param>
