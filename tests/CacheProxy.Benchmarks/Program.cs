@@ -10,6 +10,9 @@ switch (args)
     case ["plain-yarp", var address, var origin, .. var rest]:
         await PlainYarp.RunAsync(address, origin, inlineSockets: rest is ["inline"]);
         break;
+    case ["memory", .. var rest]:
+        MemoryLoad.Run(rest);
+        break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
         break;
