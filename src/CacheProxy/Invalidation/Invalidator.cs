@@ -145,10 +145,7 @@ internal sealed class Invalidator
         lock (_sweeping)
         {
             Volatile.Write(ref _sweepWanted, 0);
-            foreach (var resource in _store.All)
-                foreach (var stored in resource.Variants)
-                    if (stored.Fence.Check(_node) == MarkStrength.Hard)
-                        _store.Remove(resource.Key, stored);
+            _store.RemoveHidden();
         }
     }
 }

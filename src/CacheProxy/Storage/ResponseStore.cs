@@ -22,6 +22,9 @@ internal sealed class ResponseStore : IDisposable
     private const int Stripes = 256;
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(1);
 
+    /// <summary>It is worth a pause to give back that much.</summary>
+    private const long MuchMemory = 64 << 20;
+
     private readonly MemoryCache _cache;
     private readonly Eviction _eviction;
     private readonly CoherenceNode _node;
@@ -153,6 +156,17 @@ internal sealed class ResponseStore : IDisposable
                 Drop_NeedsLock(resource);
     }
 
+    /// <summary>Takes out what an invalidation hides for good.</summary>
+    public void RemoveHidden()
+    {
+        var before = SizeBytes;
+        foreach (var resource in All)
+            foreach (var stored in resource.Variants)
+                if (stored.Fence.Check(_node) == MarkStrength.Hard)
+                    Remove(resource.Key, stored);
+        ReturnMemory(before - SizeBytes);
+    }
+
     public void Dispose()
     {
         _sweepTimer.Dispose();
@@ -211,6 +225,15 @@ internal sealed class ResponseStore : IDisposable
         }
         while (more);
         _sweepTimer.Change(SweepInterval, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>After a purge the process is to be as small as what it keeps. Collector and allocator would keep it for the next time.</summary>
+    private static void ReturnMemory(long removedBytes)
+    {
+        if (removedBytes < MuchMemory)
+            return;
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        Block.ReturnFree();
     }
 
     private void RemoveIf(CachedResource victim)
