@@ -82,10 +82,10 @@ internal sealed partial class OriginFetch
 
     private void OnNotModified(ResponseHead notModified)
     {
-        if (_order.Validating is not { } stored || !Validation.Selects(notModified, stored.Head))
+        if (_validating is not { } stored || !Validation.Selects(notModified, _validatingHead!))
         {
             // A 304 to nothing we asked, or about another response than ours (RFC 9111 section 4.3.4).
-            if (_order.Validating is { } unusable)
+            if (_validating is { } unusable)
                 _fetcher.Store.Remove(_order.CacheKey, unusable);
             Publish(new FlightAnswer(FlightAnswerKind.Alone));
             return;
@@ -96,9 +96,9 @@ internal sealed partial class OriginFetch
             return;
         }
         var request = Request;
-        var head = Validation.Freshen(stored.Head, notModified, _responseTime, _order.Settings.Policy.StoreSetCookie);
+        var head = Validation.Freshen(_validatingHead!, notModified, _responseTime, _order.Settings.Policy.StoreSetCookie);
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
-        var freshened = MakeStored(head, stored.Body, stored.Trailers, decision);
+        var freshened = MakeStored(head, stored.ReadBody(), stored.Trailers, decision);
         if (freshened is not null)
             _flight.Fenced(freshened.Fence); // who boarded before its groups were known may have come after an invalidation of one
         if (!decision.Store || freshened is null || !_fetcher.Store.Store(_order.CacheKey, freshened, decision.Retention))
@@ -110,6 +110,8 @@ internal sealed partial class OriginFetch
         {
             ShareStored(freshened, decision.Retention, isFreshened: true);
         }
+        _flight.Keep(freshened);
+        freshened?.Release();
         Publish(new FlightAnswer(FlightAnswerKind.Freshened)
         {
             Stored = freshened ?? stored,
@@ -160,6 +162,6 @@ internal sealed partial class OriginFetch
     }
 
     private StoredResponse? StandIn(bool isUnhealthy = false) =>
-        _order.Stale is { } stale && _fetcher.Node.IsInTouchWithin(_order.Settings.OutOfTouchGrace) // a purge that nobody here has heard of counts too
+        _stale is { } stale && _fetcher.Node.IsInTouchWithin(_order.Settings.OutOfTouchGrace) // a purge that nobody here has heard of counts too
         && stale.Fence.Check(_fetcher.Node) < MarkStrength.Invalid && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy, isUnhealthy) ? stale : null;
 }

@@ -30,6 +30,8 @@ internal sealed partial class OriginFetch
         for (var pause = TimeSpan.FromMilliseconds(5); ; pause = pause < LongestPause ? 2 * pause : LongestPause)
         {
             _remote = await remote.FindAsync(_order.CacheKey, LeaseName, _requestFields, _flight.Cancellation);
+            _flight.Keep(_remote.Response);
+            _remote.Response?.Release();
             if (_remote.Kind != RemoteFindKind.Held || _fetcher.Time.GetElapsedTime(_order.Since) > HeldWait)
                 break;
             await Task.Delay(pause, _fetcher.Time, _flight.Cancellation);

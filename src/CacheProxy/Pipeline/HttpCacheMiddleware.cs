@@ -72,17 +72,21 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     {
         // (3) The stored responses, and (4) the decision.
         var (resource, stored, decision) = core.Look(uri, head, now, settings, need);
+        if (decision.Verb is ReuseVerb.Serve or ReuseVerb.ServeStale && !stored!.TryHold())
+            (stored, decision) = (null, Reuse.DecideMiss(head)); // evicted at this moment
 
         // (5) The answer.
         switch (decision.Verb)
         {
             case ReuseVerb.Serve:
+                var hit = ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Hit));
                 if (core.HotKeys is { } hotKeys && !head.HasCredentials)
                     hotKeys.OnHit(uri);
-                return ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Hit));
+                return hit;
             case ReuseVerb.ServeStale:
+                var answering = ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Stale));
                 Refresh(context, uri, settings, resource!, stored!, head.HasCredentials);
-                return ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Stale));
+                return answering;
             case ReuseVerb.GatewayTimeout:
                 return RefuseAsync(context, StatusCodes.Status504GatewayTimeout);
             default:
@@ -177,12 +181,12 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 return DeliverAsync(context, uri, boarding, answer, Delivery.SelectionOf(head, answer.Head!, answer.ContentLength), since, miss);
             case FlightAnswerKind.Freshened:
                 var decision = answer.Decision;
-                return Answered(ServeFlownAsync(
-                    context, uri, head, answer, new Outcome(CacheResult.Revalidated, reason, decision.Store, decision.Store ? null : decision.Reason, collapsed)));
+                return ServeFlownAsync(
+                    context, uri, head, answer, new Outcome(CacheResult.Revalidated, reason, decision.Store, decision.Store ? null : decision.Reason, collapsed));
             case FlightAnswerKind.Found:
-                return Answered(ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Remote, Collapsed: collapsed)));
+                return ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Remote, Collapsed: collapsed));
             case FlightAnswerKind.StaleOnError:
-                return Answered(ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Stale, reason, Collapsed: collapsed)));
+                return ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Stale, reason, Collapsed: collapsed));
             case FlightAnswerKind.Failed:
                 return Answered(RefuseAsync(context, StatusCodes.Status502BadGateway));
             default:
@@ -212,17 +216,33 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         return true;
     }
 
-    private Task ServeFlownAsync(HttpContext context, in TargetUri uri, in RequestHead head, FlightAnswer answer, in Outcome outcome) =>
-        ServeAsync(context, uri, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), outcome, answer.ForwardStatus);
+    private ValueTask<bool> ServeFlownAsync(HttpContext context, in TargetUri uri, in RequestHead head, FlightAnswer answer, in Outcome outcome) =>
+        answer.Stored!.TryHold()
+            ? Answered(ServeAsync(context, uri, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), outcome, answer.ForwardStatus))
+            : new(false);
 
+    /// <param name="context">The client's.</param>
+    /// <param name="uri">What it asks for.</param>
+    /// <param name="head">Its head.</param>
+    /// <param name="stored">The answer. Held by the caller, and released here.</param>
+    /// <param name="age">Its current age.</param>
+    /// <param name="result">How it came to be the answer.</param>
+    /// <param name="forwardStatus">What the origin said to a question on it; <c>null</c> when it was not asked.</param>
     private Task ServeAsync(
         HttpContext context, in TargetUri uri, in RequestHead head, StoredResponse stored, TimeSpan age, in Outcome result, int? forwardStatus = null)
     {
-        var outcome = result with { TimeToLive = stored.FreshnessLifetime - age };
-        var selection = Delivery.SelectionOf(head, stored);
-        var isHead = HttpMethods.IsHead(head.Method);
-        core.Metrics.Record(outcome, isHead ? 0 : selection.Length);
-        return Delivery.FromStoreAsync(context, isHead, stored, selection, age, CacheStatusText.Of(outcome, forwardStatus, ShownKey(uri)), core.Deliveries);
+        try
+        {
+            var outcome = result with { TimeToLive = stored.FreshnessLifetime - age };
+            var selection = Delivery.SelectionOf(head, stored);
+            var isHead = HttpMethods.IsHead(head.Method);
+            core.Metrics.Record(outcome, isHead ? 0 : selection.Length);
+            return Delivery.FromStoreAsync(context, isHead, stored, selection, age, CacheStatusText.Of(outcome, forwardStatus, ShownKey(uri)), core.Deliveries);
+        }
+        finally
+        {
+            stored.Release();
+        }
     }
 
     private string? ShownKey(in TargetUri uri) => core.ShowsKey ? CacheKey.Text(uri) : null;
@@ -240,7 +260,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             return;
         try
         {
-            core.Fetcher.Start(context, next, flight, new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Head) ? stored : null, stored, core.Time.GetTimestamp()));
+            core.Fetcher.Start(context, next, flight,
+                new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Facts) ? stored : null, stored, core.Time.GetTimestamp()));
         }
         catch (Exception exception)
         {
