@@ -55,13 +55,13 @@ internal static class Reuse
         if (stored.RequestWasAuthorized && !Storability.AllowsAuthorized(directives))
             return (ReuseVerb.Forward, ReuseReason.Miss);
 
-        // Section 4.4. Only an entity tag tells two states of one second apart, and nothing that is not confirmed stands in for an error.
-        if (mark == MarkStrength.Invalid)
-            return (head.HasEntityTag ? ReuseVerb.Validate : ReuseVerb.Forward, ReuseReason.Invalidated);
-
         // It may have been purged without a word to this node. What is purged is not served again, though it be unchanged: a 304 is of no use.
         if (!isTrusted)
             return (ReuseVerb.Forward, ReuseReason.OutOfTouch);
+
+        // Section 4.4. Only an entity tag tells two states of one second apart, and nothing that is not confirmed stands in for an error.
+        if (mark == MarkStrength.Invalid)
+            return (head.HasEntityTag ? ReuseVerb.Validate : ReuseVerb.Forward, ReuseReason.Invalidated);
 
         // Section 4, fifth clause.
         if (directives.NoCache)
