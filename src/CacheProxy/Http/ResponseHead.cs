@@ -82,6 +82,12 @@ internal sealed class ResponseHead
     /// <summary>All lines of Vary as received; empty when absent.</summary>
     public StringValues Vary { get; }
 
+    /// <summary>Content-Length follows from the body, Age from the time; what was said to this cache alone is said: a stored response is given without them.</summary>
+    public static bool IsMadeAnew(string name) =>
+        name.Equals(HeaderNames.ContentLength, StringComparison.OrdinalIgnoreCase)
+        || name.Equals(HeaderNames.Age, StringComparison.OrdinalIgnoreCase)
+        || name.Equals(TargetedCacheControl.OwnField, StringComparison.OrdinalIgnoreCase);
+
     /// <summary>All lines of a field; empty when absent.</summary>
     public StringValues this[string name]
     {

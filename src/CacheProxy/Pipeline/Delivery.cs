@@ -103,7 +103,7 @@ internal static class Delivery
         var isNotModified = status == StatusCodes.Status304NotModified;
         foreach (ref readonly var field in head.Fields)
         {
-            if (IsOurs(field.Key) || (isNotModified && IsOfTheBody(field.Key)))
+            if (ResponseHead.IsMadeAnew(field.Key) || (isNotModified && IsOfTheBody(field.Key)))
                 continue;
             headers[field.Key] = field.Value;
         }
@@ -120,12 +120,6 @@ internal static class Delivery
         else if (status == StatusCodes.Status416RangeNotSatisfiable)
             headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes */{whole}");
     }
-
-    /// <summary>Content-Length follows from the body, Age from the time; what was said to this cache alone is said.</summary>
-    private static bool IsOurs(string name) =>
-        name.Equals(HeaderNames.ContentLength, StringComparison.OrdinalIgnoreCase)
-        || name.Equals(HeaderNames.Age, StringComparison.OrdinalIgnoreCase)
-        || name.Equals(TargetedCacheControl.OwnField, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>What a 304 does not repeat of the representation (RFC 9110 section 15.4.5).</summary>
     private static bool IsOfTheBody(string name) =>

@@ -72,6 +72,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     {
         // (3) The stored responses, and (4) the decision.
         var (resource, stored, decision) = core.Look(uri, head, now, settings, need);
+        core.FastHits?.Open(context);
 
         // (5) The answer.
         switch (decision.Verb)
@@ -79,6 +80,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             case ReuseVerb.Serve:
                 if (core.HotKeys is { } hotKeys && !head.HasCredentials)
                     hotKeys.OnHit(uri);
+                core.FastHits?.OnHit(context, resource!, stored!, settings);
                 return ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Hit));
             case ReuseVerb.ServeStale:
                 Refresh(context, uri, settings, resource!, stored!, head.HasCredentials);

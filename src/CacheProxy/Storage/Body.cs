@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Pipelines;
 
 namespace CacheProxy.Storage;
@@ -42,6 +43,9 @@ internal sealed class Body
     /// <summary>Writes <paramref name="length"/> bytes from <paramref name="offset"/> on of a body of one piece.</summary>
     public ValueTask<FlushResult> WriteToAsync(PipeWriter writer, long offset, long length, CancellationToken cancellation) =>
         writer.WriteAsync(_first.AsMemory((int)offset, (int)length), cancellation);
+
+    /// <summary>Writes all of a body of one piece, and sends nothing.</summary>
+    public void WriteTo(IBufferWriter<byte> writer) => writer.Write(_first);
 
     /// <summary>Copies all of it.</summary>
     public void CopyTo(Span<byte> target)
