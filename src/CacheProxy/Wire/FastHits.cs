@@ -48,27 +48,14 @@ internal sealed class FastHits : IDisposable
 
     public NeutralFields Fields { get; }
 
-    /// <summary>As many field lines as Kestrel takes.</summary>
-    public int MaxFields { get; private set; }
-
-    /// <summary>After so long a request goes to Kestrel.</summary>
-    public long MaxOpenMilliseconds { get; private set; }
-
     /// <summary>The server's own instrument, which counts these hits as all others; <c>null</c> before it is made.</summary>
     public Histogram<double>? Duration { get; private set; }
 
     /// <summary>A step of each connection of a listener.</summary>
     /// <param name="kestrel">Its options: where it would add a field of its own, or take less than a plain request, everything goes through the pipeline.</param>
     /// <param name="isTrustedProxy">Whose X-Forwarded-Proto is the scheme; <c>null</c>: requests with one go through the pipeline.</param>
-    public Func<ConnectionDelegate, ConnectionDelegate> StepFor(KestrelServerOptions kestrel, Func<IPAddress, bool>? isTrustedProxy)
-    {
-        var limits = kestrel.Limits;
-        MaxFields = limits.MaxRequestHeaderCount;
-        MaxOpenMilliseconds = (long)Math.Min(limits.KeepAliveTimeout.TotalMilliseconds / 2, int.MaxValue);
-        if (limits.MaxRequestLineSize < PlainRequest.MaxBytes || limits.MaxRequestHeadersTotalSize < PlainRequest.MaxBytes || kestrel.AddServerHeader || _core.ShowsKey)
-            return next => next;
-        return next => connection => ConnectAsync(next, connection, isTrustedProxy);
-    }
+    public Func<ConnectionDelegate, ConnectionDelegate> StepFor(KestrelServerOptions kestrel, Func<IPAddress, bool>? isTrustedProxy) =>
+        next => connection => IsTakenBy(kestrel) ? ConnectAsync(next, connection, kestrel.Limits, isTrustedProxy) : next(connection);
 
     /// <summary>From now on every request goes through the pipeline.</summary>
     public void Stop() => _isStopped = true;
@@ -135,11 +122,14 @@ internal sealed class FastHits : IDisposable
         Duration!.Record(duration.TotalSeconds, tags);
     }
 
-    private async Task ConnectAsync(ConnectionDelegate next, ConnectionContext connection, Func<IPAddress, bool>? isTrustedProxy)
+    private bool IsTakenBy(KestrelServerOptions kestrel) =>
+        kestrel is { AddServerHeader: false, Limits: { MaxRequestLineSize: >= PlainRequest.MaxBytes, MaxRequestHeadersTotalSize: >= PlainRequest.MaxBytes } } && !_core.ShowsKey;
+
+    private async Task ConnectAsync(ConnectionDelegate next, ConnectionContext connection, KestrelServerLimits limits, Func<IPAddress, bool>? isTrustedProxy)
     {
         var transport = connection.Transport;
         bool? isTrusted = connection.RemoteEndPoint is IPEndPoint peer ? isTrustedProxy?.Invoke(peer.Address) : null;
-        connection.Transport = new HitConnection(transport, this, isTrusted);
+        connection.Transport = new HitConnection(transport, this, limits, isTrusted);
         try
         {
             await next(connection);

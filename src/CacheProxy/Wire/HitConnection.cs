@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace CacheProxy.Wire;
 
@@ -16,7 +17,7 @@ namespace CacheProxy.Wire;
 /// keep-alive time-out at least. One thread at a time is in here, as with any pipe reader, but for <see cref="CancelPendingRead"/>.
 /// </para>
 /// </remarks>
-internal sealed class HitConnection(IDuplexPipe connection, FastHits hits, bool? isFromTrustedProxy) : PipeReader, IDuplexPipe
+internal sealed class HitConnection(IDuplexPipe connection, FastHits hits, KestrelServerLimits limits, bool? isFromTrustedProxy) : PipeReader, IDuplexPipe
 {
     /// <summary>So many bytes are written before they are sent: pipelined requests share a send.</summary>
     private const int SendAtBytes = 32 << 10;
@@ -26,6 +27,8 @@ internal sealed class HitConnection(IDuplexPipe connection, FastHits hits, bool?
 
     private readonly PipeReader _input = connection.Input;
     private readonly PipeWriter _output = connection.Output;
+    private readonly int _maxFields = limits.MaxRequestHeaderCount;
+    private readonly long _maxOpen = (long)(limits.KeepAliveTimeout / 2).TotalMilliseconds;
     private bool _isOpen;
     private volatile bool _isSending;
     private long _openedAt;
@@ -80,8 +83,8 @@ internal sealed class HitConnection(IDuplexPipe connection, FastHits hits, bool?
             while (!read.IsCanceled && !buffer.IsEmpty && unsent < SendAtBytes)
             {
                 var started = hits.Duration is { Enabled: true } ? Stopwatch.GetTimestamp() : 0;
-                if (Environment.TickCount64 - _openedAt > hits.MaxOpenMilliseconds
-                    || !PlainRequest.TryRead(buffer.FirstSpan, hits.MaxFields, hits.Fields, out var request)
+                if (Environment.TickCount64 - _openedAt > _maxOpen
+                    || !PlainRequest.TryRead(buffer.FirstSpan, _maxFields, hits.Fields, out var request)
                     || hits.Answer(request, isFromTrustedProxy, _output, started) is not (> 0 and var written))
                 {
                     isOther = true;
