@@ -126,7 +126,7 @@ load() {
 }
 conformance() { bash tests/conformance.sh --no-build; }
 checker() { bash tests/checker.sh --no-build --operations 5000 --minutes 0.4; }
-checker_faults() { bash tests/checker.sh --no-build --operations 1000 --minutes 0.5 --faults doorbells,redis-flush; }
+checker_faults() { bash tests/checker.sh --no-build --operations 1000 --minutes 1 --faults doorbells,redis-flush,cut,redis-kill; }
 
 # It is worth something only if it finds what is broken.
 checker_finds() {

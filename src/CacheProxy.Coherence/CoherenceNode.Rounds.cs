@@ -6,20 +6,18 @@ namespace CacheProxy.Coherence;
 //   1. What is to be sent goes along with the question, so a node is never in touch while it owes the order something.
 //   2. Marks are set before the node says that it has applied them (Standing, Applied).
 //   3. Only after all of it does the time at which the question was *sent* count as heard: the answer cannot know what came after that.
-//   4. After the order was lost, each node adds the hard invalidations that it remembers: whoever had not heard them would only validate, and a 304
-//      would bring back what had to go.
+//   4. After the order was lost, everything from before is gone: any of it may have been purged without a word to this node, and if it were only
+//      validated, a 304 would bring back what had to go.
 //   5. Entries that somebody waits for are acknowledged by one more round at once.
 public sealed partial class CoherenceNode
 {
     private const int MaxBatch = 256;
     private const int MaxUnsent = 1024;
-    private const int MaxRemembered = 64;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(5);
 
     private readonly string _id;
     private readonly Queue<OwnEntry> _own = new(); // not yet known to be in the order
     private readonly TaskCompletionSource _firstTouch = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly List<(string Text, Invalidation Invalidation)> _hard = []; // the newest that were applied here, each once
     private ITimer? _timer;
     private TaskCompletionSource _nextRound = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private OrderPlace _place; // written by rounds
@@ -35,6 +33,9 @@ public sealed partial class CoherenceNode
 
     /// <summary>Whether what all nodes share may be believed here: the node is in touch, and its own invalidations are in the order.</summary>
     internal bool MayShare => IsInTouch && !_owes;
+
+    /// <summary>By what the order knows this process.</summary>
+    internal string Id => _id;
 
     /// <summary>Where this node stands, to be compared with the order's own history.</summary>
     internal OrderPlace Place
@@ -65,6 +66,12 @@ public sealed partial class CoherenceNode
                 return _own.Count;
         }
     }
+
+    /// <summary>
+    /// Who has been silent for longer has fenced itself: it trusts itself for the staleness, from when it asked. Twice that, for the order's clock is not
+    /// the node's.
+    /// </summary>
+    internal static TimeSpan FencedAfter(TimeSpan staleness) => 2 * staleness;
 
     /// <summary>Ends with the next round that begins.</summary>
     private Task NextRound => Volatile.Read(ref _nextRound).Task;
@@ -158,8 +165,6 @@ public sealed partial class CoherenceNode
             announce = own is not { IsApplied: true };
             if (own is not null)
                 own.IsApplied = true;
-            if (invalidation.Strength == MarkStrength.Hard && !_order.IsInProcess)
-                Remember(invalidation);
         }
         _metrics?.Applied();
         if (announce)
@@ -177,15 +182,16 @@ public sealed partial class CoherenceNode
         return null;
     }
 
-    /// <summary>The order does not tell entry by entry what came since: takes it from the marks, which are read after the place that they are good for.</summary>
+    /// <summary>
+    /// The order does not tell entry by entry what came since. If it goes on from here, the marks tell, which are read after the place that they are good
+    /// for. If it is another one, nobody can tell: everything from before is gone, on every node that comes to it.
+    /// </summary>
     private async ValueTask<bool> ResyncAsync(OrderAnswer answer, long after)
     {
         var isLost = answer.Kind == OrderAnswerKind.Lost;
         var isFirst = Standing.Shared.Generation == 0;
-        if (isLost)
-            after = 0; // a number of another history says nothing; everything is marked invalid, so only what is hard still matters
         var slots = new byte[(int)MarkStrength.Hard + 1][];
-        for (var strength = isLost ? MarkStrength.Hard : MarkStrength.Soft; strength <= MarkStrength.Hard; strength++)
+        for (var strength = MarkStrength.Soft; strength <= MarkStrength.Hard && !isLost; strength++)
         {
             if (await _order.ReadMarksAsync(strength) is not { } read)
                 return false;
@@ -194,30 +200,32 @@ public sealed partial class CoherenceNode
         lock (_lock)
         {
             var number = _standing.Local + 1;
-            for (var strength = MarkStrength.Soft; strength <= MarkStrength.Hard; strength++)
-            {
-                Marks.SetSlots(strength, slots[(int)strength], after, number);
-                if (Math.Max(answer.All[(int)strength], answer.Bans[(int)strength]) > after)
-                    Marks.SetAll(strength, number);
-            }
             if (isLost)
             {
-                Marks.SetAll(MarkStrength.Invalid, number);
+                after = 0; // a number of another history says nothing
+                Marks.SetAll(MarkStrength.Hard, number);
                 Marks.LeaveOrder();
-                foreach (var (_, invalidation) in _hard)
-                    AddOwn(invalidation, isAwaited: false).IsApplied = true;
-                _owes = _own.Any(o => o.IsApplied);
+            }
+            else
+            {
+                for (var strength = MarkStrength.Soft; strength <= MarkStrength.Hard; strength++)
+                {
+                    Marks.SetSlots(strength, slots[(int)strength], after, number);
+                    if (Math.Max(answer.All[(int)strength], answer.Bans[(int)strength]) > after)
+                        Marks.SetAll(strength, number);
+                }
             }
             if (answer.Bans.Max() > after)
                 Marks.ForgetBans(answer.Bans.Max());
             Stand(number, answer.Now);
         }
-        if (isFirst)
-            return true; // there was no other order before
-        _metrics?.Resynced(isLost ? "lost" : "gap");
-        Log.Resynced(_log, isLost ? "the order is another one; everything from before is validated" : "the order no longer tells one by one; marks were loaded");
+        if (!isFirst) // else there was no other order before
+        {
+            _metrics?.Resynced(isLost ? "lost" : "gap");
+            Log.Resynced(_log, isLost ? "the order is another one; everything from before is dropped" : "the order no longer tells one by one; marks were loaded");
+        }
         if (isLost)
-            OnApplied?.Invoke(new Invalidation(MarkStrength.Invalid, [Tag.All]));
+            OnApplied?.Invoke(new Invalidation(MarkStrength.Hard, [Tag.All]));
         return true;
     }
 
@@ -264,15 +272,6 @@ public sealed partial class CoherenceNode
         }
     }
 
-    private void Remember(Invalidation invalidation)
-    {
-        var text = string.Join('\n', invalidation.Tags) + '\n' + invalidation.Ban?.Kind + invalidation.Ban?.Text;
-        _hard.RemoveAll(h => h.Text == text);
-        _hard.Add((text, invalidation));
-        if (_hard.Count > MaxRemembered)
-            _hard.RemoveAt(0);
-    }
-
     private OwnEntry AddOwn(Invalidation invalidation, bool isAwaited)
     {
         var own = new OwnEntry(new OrderEntry(default, _id, ++_number, isAwaited, invalidation));
@@ -286,14 +285,24 @@ public sealed partial class CoherenceNode
         while (true)
         {
             var round = NextRound;
-            var nodes = Volatile.Read(ref _nodes).Select(n => new NodeReceipt(NameOf(n.Node), HasApplied(n, position))).ToArray();
+            var nodes = Receipts(Volatile.Read(ref _nodes), position);
             var left = wait - _time.GetElapsedTime(began);
-            if (left <= TimeSpan.Zero || cancellation.IsCancellationRequested || Array.TrueForAll(nodes, n => n.Applied))
+            if (left <= TimeSpan.Zero || cancellation.IsCancellationRequested || Array.TrueForAll(nodes, n => n.State != NodeState.Lagging))
                 return nodes;
             SetTimer();
             await EndsWithinAsync(round, left, cancellation);
         }
     }
+
+    /// <summary>A silent process whose successor is there under the same name is not worth telling of.</summary>
+    private NodeReceipt[] Receipts(NodePlace[] places, Position position)
+    {
+        var nodes = places.Select(place => new NodeReceipt(NameOf(place.Node), StateOf(place, position))).ToArray();
+        return [.. nodes.Where(node => node.State != NodeState.OutOfTouch || !nodes.Any(other => other.Node == node.Node && other.State != NodeState.OutOfTouch))];
+    }
+
+    private NodeState StateOf(NodePlace node, Position position) =>
+        HasApplied(node, position) ? NodeState.Applied : node.Silent > FencedAfter(_staleness) ? NodeState.OutOfTouch : NodeState.Lagging;
 
     private bool HasApplied(NodePlace node, Position position) =>
         node.Node == _id || (node.Applied.Generation == position.Generation && node.Applied.Sequence >= position.Sequence);

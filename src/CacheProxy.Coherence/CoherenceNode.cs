@@ -61,7 +61,7 @@ public sealed partial class CoherenceNode : IAsyncDisposable
 
     /// <summary>
     /// Every invalidation once, in order, after its marks are set: for caches that drop what it names. Must not block or throw. It is a help, not the
-    /// fence: a node that was out of touch for long hears of what it missed as marks only, after the order was lost as an invalidation of all, and of hard ones then again.
+    /// fence: a node that was out of touch for long hears of what it missed as marks only, after the order was lost as a hard one of all.
     /// </summary>
     public event Action<Invalidation>? OnApplied;
 

@@ -54,13 +54,14 @@ internal sealed record OrderEntry(OrderPlace Place, string Origin, long Number, 
 /// <param name="HasMore">There are further ones.</param>
 /// <param name="All">The newest invalidation of everything, by strength (index 1 to 3).</param>
 /// <param name="Bans">The newest ban, by strength.</param>
-/// <param name="Nodes">The nodes heard of lately; empty unless asked for.</param>
+/// <param name="Nodes">The nodes heard of within the last hour that have not left; empty unless asked for.</param>
 internal sealed record OrderAnswer(
     OrderAnswerKind Kind, OrderPlace Now, IReadOnlyList<OrderEntry> Entries, bool HasMore, long[] All, long[] Bans, IReadOnlyList<NodePlace> Nodes);
 
 /// <param name="Node">The node.</param>
 /// <param name="Applied">What it has said that it has applied.</param>
-internal readonly record struct NodePlace(string Node, Position Applied);
+/// <param name="Silent">Since it was heard of, by the order's own clock.</param>
+internal readonly record struct NodePlace(string Node, Position Applied, TimeSpan Silent);
 
 internal enum OrderAnswerKind
 {

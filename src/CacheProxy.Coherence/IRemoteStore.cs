@@ -71,6 +71,6 @@ public enum RemoteFindKind
     /// <summary>Nothing is; no lease was wanted, or the caller has it now (<see cref="RemoteFind.Lease"/>).</summary>
     Missing,
 
-    /// <summary>Nothing is, and another is filling it: ask again shortly, or fill without storing remotely.</summary>
+    /// <summary>Nothing is, and another node, of which the order has heard lately, is filling it: ask again shortly, or fill without storing remotely.</summary>
     Held,
 }

@@ -22,7 +22,7 @@ internal sealed class RedisOrder : IOrder
         _prefix = Prefix(options);
         _keys = [_prefix + ":order", _prefix + ":inv", _prefix + ":nodes"];
         _budget = options.Staleness / 4 > options.CallTimeout ? options.Staleness / 4 : options.CallTimeout;
-        _live = (long)(options.Staleness.TotalMilliseconds * 2);
+        _live = (long)CoherenceNode.FencedAfter(options.Staleness).TotalMilliseconds;
     }
 
     public bool IsInProcess => false;
@@ -159,11 +159,12 @@ internal sealed class RedisOrder : IOrder
 
     private static List<NodePlace> ReadNodes(string[] texts)
     {
-        var nodes = new List<NodePlace>(texts.Length / 3);
-        for (var i = 0; i + 2 < texts.Length; i += 3)
+        var nodes = new List<NodePlace>(texts.Length / 4);
+        for (var i = 0; i + 3 < texts.Length; i += 4)
             if (ulong.TryParse(texts[i + 1], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var generation)
-                && long.TryParse(texts[i + 2], NumberStyles.None, CultureInfo.InvariantCulture, out var applied))
-                nodes.Add(new NodePlace(texts[i], new Position(generation, applied)));
+                && long.TryParse(texts[i + 2], NumberStyles.None, CultureInfo.InvariantCulture, out var applied)
+                && long.TryParse(texts[i + 3], NumberStyles.None, CultureInfo.InvariantCulture, out var silent))
+                nodes.Add(new NodePlace(texts[i], new Position(generation, applied), TimeSpan.FromMilliseconds(silent)));
         return nodes;
     }
 }

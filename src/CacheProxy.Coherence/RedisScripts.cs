@@ -13,7 +13,7 @@ namespace CacheProxy.Coherence;
 ///  128    ...    the slots of Marks as sequences: soft, invalid, hard; 2 x 2^18 x 8 bytes each
 /// {prefix}:inv     stream, ids {sequence}-0, about 10,000 entries: o origin, k its number, n nonce, w awaited, p payload (InvalidationCodec)
 /// {prefix}:nodes   hash: node id -> "generation applied time number"; time is Redis' own, in ms; "" -> since when the hash exists
-/// {prefix}:lease:  strings: hash of the lease's text -> token, blank, sequence it was given at
+/// {prefix}:lease:  strings: hash of the lease's text -> "token sequence node": the place it was given at, and to whom
 /// {prefix}:1:      hashes: SHA-256 of the key -> name -> when it was stored (Redis' own time in ms, 8 bytes), RemoteItemCodec
 /// </code>
 /// The braces are part of the names: one slot of a cluster.
@@ -163,14 +163,12 @@ internal static class RedisScripts
             local age = heard and now - tonumber(heard) or 1e15
             if known[i] == '' then -- no node
             elseif age > 3600000 then redis.call('HDEL', nodes, known[i])
-            elseif age <= live then
-              list[#list + 1] = known[i]
-              list[#list + 1] = its
-              list[#list + 1] = its_applied
+            else
+              for _, text in ipairs({ known[i], its, its_applied, string.format('%d', math.max(age, 0)) }) do list[#list + 1] = text end
             end
           end
           if young then -- there may be nodes that trust themselves and that this Redis has not heard of yet
-            for _, text in ipairs({ '?', '0', '0' }) do list[#list + 1] = text end
+            for _, text in ipairs({ '?', '0', '0', '0' }) do list[#list + 1] = text end
           end
           nodes = list
         else
@@ -183,7 +181,10 @@ internal static class RedisScripts
         return { kind, h.raw, entries, nodes }
         """;
 
-    /// <summary>KEYS order, inv, item, lease. ARGV generation, applied, nonce, token (empty: no lease), milliseconds of the lease, most bytes to answer.</summary>
+    /// <summary>
+    /// KEYS order, inv, item, lease, nodes. ARGV generation, applied, nonce, token (empty: no lease), milliseconds of the lease, most bytes to answer, node
+    /// id, milliseconds after which a silent node can no longer store what its leases are for.
+    /// </summary>
     public const string Find = Prelude + """
         local h = head(KEYS[1])
         if not h or h.gen ~= ARGV[1] then return { 'X' } end
@@ -215,9 +216,15 @@ internal static class RedisScripts
         reply[3] = bad
         if #reply > 3 then return reply end
         if ARGV[4] ~= '' then
-          local mine = string.format('%s %d', ARGV[4], h.seq)
+          local mine = string.format('%s %d %s', ARGV[4], h.seq, ARGV[7])
           local held = redis.pcall('GET', KEYS[4])
-          local since = type(held) == 'string' and tonumber(string.match(held, ' (%d+)$'))
+          local _, _, since, holder = string.find(type(held) == 'string' and held or '', '^%d+ (%d+) (.+)$')
+          since = tonumber(since)
+          if since then -- nobody waits for a node that is gone, or cut off
+            local place = redis.pcall('HGET', KEYS[5], holder)
+            local heard = tonumber(type(place) == 'string' and string.match(place, '^%x+ %d+ (%d+) %d+$') or nil)
+            if not heard or now - heard > tonumber(ARGV[8]) then since = nil end
+          end
           if since then -- what names everything, or keys by a rule, takes all leases away
             for strength = 1, 3 do if num(h.raw, 33 + strength * 8) > since or ban(h, strength) > since then since = nil break end end
           end
@@ -240,7 +247,7 @@ internal static class RedisScripts
         if not item or item.gen ~= h.gen or item.fill > h.seq then return 'generation' end
         if ARGV[4] ~= '' then
           local held = redis.pcall('GET', KEYS[4])
-          if type(held) ~= 'string' or string.match(held, '^(%d+) %d+$') ~= ARGV[4] then return 'lease' end
+          if type(held) ~= 'string' or string.match(held, '^(%d+) ') ~= ARGV[4] then return 'lease' end
           redis.call('DEL', KEYS[4])
         end
         if not newer then
@@ -274,7 +281,7 @@ internal static class RedisScripts
     /// <summary>KEYS lease. ARGV token.</summary>
     public const string Release = """
         local held = redis.pcall('GET', KEYS[1])
-        if type(held) == 'string' and string.match(held, '^(%d+) %d+$') == ARGV[1] then redis.call('DEL', KEYS[1]) end
+        if type(held) == 'string' and string.match(held, '^(%d+) ') == ARGV[1] then redis.call('DEL', KEYS[1]) end
         return 'ok'
         """;
 }

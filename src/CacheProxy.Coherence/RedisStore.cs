@@ -19,6 +19,8 @@ internal sealed class RedisStore(RedisConnection connection, CoherenceNode node,
     private readonly string _prefix = RedisOrder.Prefix(options);
     private readonly RedisKey _order = RedisOrder.Prefix(options) + ":order";
     private readonly RedisKey _inv = RedisOrder.Prefix(options) + ":inv";
+    private readonly RedisKey _nodes = RedisOrder.Prefix(options) + ":nodes";
+    private readonly long _fencedAfter = (long)CoherenceNode.FencedAfter(options.Staleness).TotalMilliseconds;
     private readonly long _maxItemBytes = options.MaxItemBytes;
 
     /// <summary>A search reads all items of its key, and Redis does nothing else meanwhile.</summary>
@@ -30,8 +32,8 @@ internal sealed class RedisStore(RedisConnection connection, CoherenceNode node,
             return default;
         var token = lease is null ? 0 : Random.Shared.NextInt64(1, long.MaxValue);
         var place = node.Place;
-        var reply = await connection.RequestAsync("find", RedisScripts.Find, [_order, _inv, ItemKey(key), LeaseKey(lease)],
-            [.. At(place), lease is null ? "" : token, (long)LeaseTime.TotalMilliseconds, MaxBytesPerKey], cancellation);
+        var reply = await connection.RequestAsync("find", RedisScripts.Find, [_order, _inv, ItemKey(key), LeaseKey(lease), _nodes],
+            [.. At(place), lease is null ? "" : token, (long)LeaseTime.TotalMilliseconds, MaxBytesPerKey, node.Id, _fencedAfter], cancellation);
         var parts = reply is null ? null : (RedisResult[]?)reply;
         if (parts is not { Length: >= 3 } || RedisOrder.ReadPlace((byte[]?)parts[1]) is not { } now)
         {

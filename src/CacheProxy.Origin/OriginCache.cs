@@ -146,10 +146,10 @@ public sealed partial class OriginCache : HybridCache, IDisposable
     {
         var scope = CacheScope.Current;
         var id = new FlightId(key, typeof(T), terms.Flags);
+        var arrived = _node.Applied; // once: what began after that is new enough, however much is written meanwhile
         while (true)
         {
             cancellation.ThrowIfCancellationRequested();
-            var arrived = _node.Applied;
             var (flight, isOwn) = _flights.JoinOrBegin(
                 id, (Cache: this, Key: key, Groups: groups, Arrived: arrived, scope?.Need),
                 static (flight, caller) => caller.Cache.IsInTime(flight, caller.Key, caller.Groups, caller.Arrived, caller.Need),

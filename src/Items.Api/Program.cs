@@ -27,6 +27,7 @@ try
         .AddCacheOutbox<ItemsContext>()
         .AddBackgroundReads()
         .AddScoped<ItemStore>()
+        .AddSingleton<ItemReads>()
         .AddSingleton<MetricsText>()
         .AddProblems()
         .AddHealth(options)

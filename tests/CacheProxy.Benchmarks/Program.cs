@@ -1,16 +1,32 @@
+using System.Globalization;
 using BenchmarkDotNet.Running;
+using CacheProxy.Benchmarks.Eviction;
 using CacheProxy.Benchmarks.Load;
 
-// Without a word of load.sh: BenchmarkDotNet, with its own arguments (--filter '*').
+[assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
+
+// Without a word that is known here: BenchmarkDotNet, with its own arguments (--filter '*').
 switch (args)
 {
-    case ["origin", var address]:
+    case ["load", .. var rest]: // by load.sh
+        return await LoadRun.RunAsync(rest);
+    case ["start", var host, .. var variables]:
+        await ColdStart.RunAsync(host, variables);
+        break;
+    case ["eviction"]:
+        EvictionComparison.Run();
+        break;
+    case ["origin", var address]: // these three are started by the load
         await LoadOrigin.RunAsync(address);
         break;
-    case ["plain-yarp", var address, var origin, .. var rest]:
-        await PlainYarp.RunAsync(address, origin, inlineSockets: rest is ["inline"]);
+    case ["yarp" or "yarp-inline", var address, var origin]:
+        await YarpServer.RunAsync(address, origin, args[0] == "yarp-inline", outputCacheBytes: null);
+        break;
+    case ["outputcache", var address, var origin, var bytes]:
+        await YarpServer.RunAsync(address, origin, inlineSockets: true, long.Parse(bytes, CultureInfo.InvariantCulture));
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
         break;
 }
+return 0;

@@ -10,7 +10,7 @@ internal sealed class Load(Client client, Settings settings)
 
     private const int FewestCreated = 20;
 
-    /// <summary>How long a token is worth sending: as long as the cookie of the same purpose lives.</summary>
+    /// <summary>How long a token is worth sending: as long as the cookie of the same purpose lives. Until a pending one has aged, it is sent in place of later ones.</summary>
     private static readonly TimeSpan TokenLifetime = TimeSpan.FromSeconds(2), PendingLifetime = TimeSpan.FromSeconds(60);
 
     private readonly Lock _lock = new();
@@ -55,7 +55,7 @@ internal sealed class Load(Client client, Settings settings)
         var tags = new Dictionary<int, (string Tag, int Version)>();
         var next = new Queue<int>(); // items to be read back
         string? token = null;
-        var tokenUntil = 0L;
+        var (tokenUntil, pendingUntil) = (0L, 0L);
         while (!stop.IsCancellationRequested)
         {
             var choice = random.Next(1000);
@@ -70,8 +70,8 @@ internal sealed class Load(Client client, Settings settings)
                 (operation.Act, operation.Target) = (Act.Read, target);
             else
                 condition = Choose(operation, choice, random, tags);
-            if (!operation.IsWrite && SendsTokens(session) && Clock.Now < tokenUntil)
-                operation.Token = token;
+            if (!operation.IsWrite && SendsTokens(session))
+                operation.Token = Clock.Now < pendingUntil ? "pending" : Clock.Now < tokenUntil ? token : null;
             await client.RunAsync(operation, condition);
             _history[session].Add(operation);
             Interlocked.Increment(ref _done);
@@ -89,7 +89,10 @@ internal sealed class Load(Client client, Settings settings)
             }
             if (operation.Succeeded)
             {
-                (token, tokenUntil) = (operation.Token, Clock.Now + Clock.Ticks(operation.Token == "pending" ? PendingLifetime : TokenLifetime));
+                if (operation.Token == "pending")
+                    pendingUntil = Clock.Now + Clock.Ticks(PendingLifetime);
+                else
+                    (token, tokenUntil) = (operation.Token, Clock.Now + Clock.Ticks(TokenLifetime));
                 Settle(operation);
             }
             if (operation.Target > 0 && random.Next(10) < 7)

@@ -16,6 +16,14 @@ catch (Exception wrong) when (wrong is ArgumentException or FormatException)
 var bound = TimeSpan.FromSeconds(1);
 await using var cluster = await Cluster.StartAsync(settings);
 using var client = new Client(cluster);
+if (settings.Scenario is { } scenario)
+{
+    var broken = await new Scenarios(cluster, client, bound).RunAsync(scenario);
+    foreach (var what in broken.Take(10))
+        Console.WriteLine("VIOLATED " + what);
+    Console.WriteLine(broken.Count == 0 ? "All rules held." : $"{broken.Count} violations.");
+    return broken.Count == 0 ? 0 : 1;
+}
 var load = new Load(client, settings);
 var faults = new Faults(cluster, settings);
 var probes = new Probes(cluster, client, load);

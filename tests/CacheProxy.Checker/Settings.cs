@@ -18,7 +18,8 @@ internal enum Broken
 /// <param name="Time">No longer than this.</param>
 /// <param name="Faults">By name; each in turn, again and again.</param>
 /// <param name="Seed">Of what the clients and the faults choose. Threads are not seeded: the same seed does the same things in a similar order.</param>
-internal sealed record Settings(int Operations, TimeSpan Time, string[] Faults, int Seed, Broken Break, int Sessions)
+/// <param name="Scenario">One of <see cref="Scenarios.Names"/> in place of all else; <c>null</c>: none.</param>
+internal sealed record Settings(int Operations, TimeSpan Time, string[] Faults, int Seed, Broken Break, int Sessions, string? Scenario = null)
 {
     public static Settings Read(string[] args)
     {
@@ -34,7 +35,9 @@ internal sealed record Settings(int Operations, TimeSpan Time, string[] Faults, 
                 "--seed" => settings with { Seed = int.Parse(value, CultureInfo.InvariantCulture) },
                 "--break" => settings with { Break = Enum.Parse<Broken>(value, ignoreCase: true) },
                 "--sessions" => settings with { Sessions = int.Parse(value, CultureInfo.InvariantCulture) },
-                _ => throw new ArgumentException($"{args[i]} is not known; known are --operations, --minutes, --faults, --seed, --break, --sessions."),
+                "--scenario" => Scenarios.Names.Contains(value) ? settings with { Scenario = value }
+                    : throw new ArgumentException($"No such scenario: {value}. There are {string.Join(", ", Scenarios.Names)}."),
+                _ => throw new ArgumentException($"{args[i]} is not known; known are --operations, --minutes, --faults, --seed, --break, --sessions, --scenario."),
             };
         }
         return settings.Faults.Except(CacheProxy.Checker.Faults.Names).ToArray() is { Length: > 0 } unknown

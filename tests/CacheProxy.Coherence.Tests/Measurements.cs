@@ -16,7 +16,7 @@ public sealed class Measurements(ITestOutputHelper output)
         var find = nodes[0].Store!;
         RemoteItem Item(int i) => new("", new byte[4096], [Tag.Of($"url:{i}"), Tag.Of("group:x"), Tag.Of("group:y")], nodes[0].Standing.Shared);
         await MeasureAsync("purge until all 3 nodes have applied it", 2000, async i =>
-            (await nodes[i % 3].InvalidateAsync(new Invalidation(MarkStrength.Hard, [$"url:{i}"]), TimeSpan.FromSeconds(1), CancellationToken.None)).Nodes.ShouldAllBe(n => n.Applied));
+            (await nodes[i % 3].InvalidateAsync(new Invalidation(MarkStrength.Hard, [$"url:{i}"]), TimeSpan.FromSeconds(1), CancellationToken.None)).Nodes.ShouldAllBe(n => n.State == NodeState.Applied));
         await MeasureAsync("invalidation, nobody waited for", 2000, async i =>
             await nodes[i % 3].InvalidateAsync(new Invalidation(MarkStrength.Hard, [$"url:{i}"]), TimeSpan.Zero, CancellationToken.None));
         await MeasureAsync("STORE, 4 KiB, 3 tags", 2000, async i => (await find.StoreAsync($"{i}", Item(i), null, TimeSpan.FromMinutes(1), CancellationToken.None)).ShouldBeTrue());

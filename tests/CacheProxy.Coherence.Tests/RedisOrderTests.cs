@@ -13,7 +13,7 @@ public sealed class RedisOrderTests(RedisFixture redis) : OrderContractTests, IC
     public async Task Receipt_of_a_young_order_says_that_there_may_be_others()
     {
         var receipt = await (await NodeAsync()).InvalidateAsync(Hard("a"), TimeSpan.FromMilliseconds(20), CancellationToken.None);
-        receipt.Nodes.Select(n => (n.Node == "?", n.Applied)).Order().ShouldBe([(false, true), (true, false)]);
+        receipt.Nodes.Select(n => (n.Node == "?", n.State)).Order().ShouldBe([(false, NodeState.Applied), (true, NodeState.Lagging)]);
     }
 
     [Fact]
@@ -26,7 +26,7 @@ public sealed class RedisOrderTests(RedisFixture redis) : OrderContractTests, IC
             var fences = nodes.Select(n => FenceOf(n, "a")).ToArray();
             var receipt = await nodes[i % 3].InvalidateAsync(Hard("a"), Patience, CancellationToken.None);
             receipt.Nodes.Count.ShouldBe(3);
-            receipt.Nodes.ShouldAllBe(n => n.Applied);
+            receipt.Nodes.ShouldAllBe(n => n.State == NodeState.Applied);
             for (var n = 0; n < 3; n++)
             {
                 fences[n].Check(nodes[n]).ShouldBe(MarkStrength.Hard);

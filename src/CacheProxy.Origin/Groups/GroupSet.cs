@@ -6,40 +6,42 @@ internal sealed class GroupSet
     /// <summary>Beyond this many rows of one set, the set is named in their place: it can only invalidate too much.</summary>
     public const int MostRows = 16;
 
+    private static readonly Dictionary<string, string?> None = [];
+    private static readonly HashSet<string> Nobody = [];
+
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, string?> _groups = new(StringComparer.Ordinal);
+    private Dictionary<string, string?>? _groups; // most sets of most requests stay empty
 
     public bool IsEmpty
     {
-        get { lock (_lock) return _groups.Count == 0; }
+        get { lock (_lock) return _groups is null; }
     }
 
     public bool Contains(string name)
     {
         lock (_lock)
-            return _groups.ContainsKey(name);
+            return _groups?.ContainsKey(name) is true;
     }
 
-    public void Add(Group group)
-    {
-        lock (_lock)
-            _groups[group.Name] = group.Set;
-    }
+    public void Add(Group group) => Add([group]);
 
     public void Add(ReadOnlySpan<Group> groups)
     {
         if (groups.IsEmpty)
             return;
         lock (_lock)
+        {
+            _groups ??= new(StringComparer.Ordinal);
             foreach (var group in groups)
                 _groups[group.Name] = group.Set;
+        }
     }
 
     public void CopyTo(GroupSet other)
     {
         Group[] groups;
         lock (_lock)
-            groups = [.. _groups.Select(pair => new Group(pair.Key, pair.Value))];
+            groups = [.. Groups_NeedsLock.Select(pair => new Group(pair.Key, pair.Value))];
         other.Add(groups);
     }
 
@@ -50,12 +52,16 @@ internal sealed class GroupSet
     {
         lock (_lock)
         {
+            if (_groups is null)
+                return [];
             foreach (var set in Crowded_NeedsLock())
                 _groups[set] = null;
-            return [.. from pair in _groups
-                       where pair.Value is null || !_groups.ContainsKey(pair.Value)
-                       orderby pair.Key
-                       select new Group(pair.Key, pair.Value)];
+            var read = new List<Group>(_groups.Count);
+            foreach (var (name, set) in _groups)
+                if (set is null || !_groups.ContainsKey(set))
+                    read.Add(new Group(name, set));
+            read.Sort(static (one, other) => string.CompareOrdinal(one.Name, other.Name));
+            return [.. read];
         }
     }
 
@@ -65,7 +71,7 @@ internal sealed class GroupSet
         lock (_lock)
         {
             var crowded = Crowded_NeedsLock();
-            return [.. _groups
+            return [.. Groups_NeedsLock
                 .SelectMany(pair => pair.Value is not { } set ? [pair.Key] : crowded.Contains(set) ? [Group.EveryRowOf(set), set] : new[] { pair.Key, set })
                 .Distinct().Order(StringComparer.Ordinal)];
         }
@@ -75,9 +81,11 @@ internal sealed class GroupSet
     public string[] AsFences()
     {
         lock (_lock)
-            return [.. _groups.SelectMany(pair => pair.Value is { } set ? [pair.Key, Group.EveryRowOf(set)] : new[] { pair.Key }).Distinct()];
+            return [.. Groups_NeedsLock.SelectMany(pair => pair.Value is { } set ? [pair.Key, Group.EveryRowOf(set)] : new[] { pair.Key }).Distinct()];
     }
 
-    private HashSet<string> Crowded_NeedsLock() =>
-        [.. _groups.Values.OfType<string>().GroupBy(set => set).Where(rows => rows.Count() > MostRows).Select(rows => rows.Key)];
+    private Dictionary<string, string?> Groups_NeedsLock => _groups ?? None;
+
+    private HashSet<string> Crowded_NeedsLock() => _groups is not { Count: > MostRows } ? Nobody
+        : [.. _groups.Values.OfType<string>().GroupBy(set => set).Where(rows => rows.Count() > MostRows).Select(rows => rows.Key)];
 }

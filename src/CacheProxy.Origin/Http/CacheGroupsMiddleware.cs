@@ -12,17 +12,11 @@ namespace CacheProxy.Origin.Http;
 /// </summary>
 internal sealed class CacheGroupsMiddleware(RequestDelegate next, CoherenceNode node, IOptions<CoherenceOptions> coherence)
 {
-    public const string Sequence = "CacheProxy-Seq";
-    public const string MinSequence = "CacheProxy-Min-Seq";
-
-    /// <summary>The write stands, but the order does not know of it yet.</summary>
-    public const string Pending = "pending";
-
     public async Task InvokeAsync(HttpContext context)
     {
         using var scope = CacheScope.Begin();
-        var field = context.Request.Headers[MinSequence].ToString();
-        if (field == Pending)
+        var field = context.Request.Headers[SequenceFields.Needed].ToString();
+        if (field == SequenceFields.Pending)
             scope.Need = CacheScope.Unreachable; // another instance's write may not have been told to anybody yet
         else if (Position.TryParse(field, out var need) && !await node.ReachAsync(need, coherence.Value.CallTimeout, context.RequestAborted))
             scope.Need = need;
@@ -49,7 +43,7 @@ internal sealed class CacheGroupsMiddleware(RequestDelegate next, CoherenceNode 
             headers[GroupField.Invalidation] = GroupField.Write(written);
         }
         if (scope.LastWrite is { } write)
-            headers[Sequence] = write.Position?.ToString() ?? Pending;
+            headers[SequenceFields.Written] = write.Position?.ToString() ?? SequenceFields.Pending;
     }
 
     /// <summary>More than every cache takes in: then rows are named by their sets, which can only invalidate too much.</summary>

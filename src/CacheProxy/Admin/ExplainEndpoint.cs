@@ -111,13 +111,13 @@ internal sealed class ExplainEndpoint(Explainer explainer)
         var stored = variant.Stored;
         json.WriteStartObject();
         json.WriteBoolean("selected", variant.IsSelected);
-        json.WriteNumber("status", stored.Head.StatusCode);
-        json.WriteNumber("bodyBytes", stored.Body.Length);
+        json.WriteNumber("status", stored.Facts.StatusCode);
+        json.WriteNumber("bodyBytes", stored.BodyLength);
         json.WriteNumber("ageSeconds", (long)variant.Age.TotalSeconds);
         json.WriteNumber("lifetimeSeconds", (long)stored.FreshnessLifetime.TotalSeconds);
         json.WriteString("freshUntil", variant.FreshUntil.UtcDateTime);
-        json.WriteString("entityTag", stored.Head.EntityTag);
-        json.WriteString("lastModified", stored.Head.LastModified?.UtcDateTime.ToString("O"));
+        json.WriteString("entityTag", variant.EntityTag);
+        json.WriteString("lastModified", stored.Facts.LastModified?.UtcDateTime.ToString("O"));
         json.WriteStartArray("vary");
         foreach (var field in variant.Vary)
         {

@@ -30,16 +30,18 @@ internal sealed class PurgeEndpoint(Invalidator invalidator)
             return;
         }
         var receipt = await invalidator.PurgeAsync(order, Wait, context.RequestAborted);
-        var isComplete = receipt.Position is not null && receipt.Nodes.All(node => node.Applied);
-        await WriteAsync(context.Response, isComplete ? StatusCodes.Status200OK : StatusCodes.Status202Accepted, new
+        await WriteAsync(context.Response, receipt.IsComplete ? StatusCodes.Status200OK : StatusCodes.Status202Accepted, new
         {
             order.Kind,
             strength,
             position = receipt.Position?.ToString() ?? "pending",
-            complete = isComplete,
-            applied = receipt.Nodes.Where(node => node.Applied).Select(node => node.Node),
-            lagging = receipt.Nodes.Where(node => !node.Applied).Select(node => node.Node),
+            complete = receipt.IsComplete,
+            applied = Named(NodeState.Applied),
+            lagging = Named(NodeState.Lagging),
+            outOfTouch = Named(NodeState.OutOfTouch),
         });
+
+        IEnumerable<string> Named(NodeState state) => receipt.Nodes.Where(node => node.State == state).Select(node => node.Node);
     }
 
     private static async Task<PurgeOrder?> ReadAsync(HttpRequest request, List<string> complaints)

@@ -1,5 +1,6 @@
 using CacheProxy.Coherence;
 using CacheProxy.Keys;
+using CacheProxy.Storage;
 
 namespace CacheProxy.Fetching;
 
@@ -29,6 +30,7 @@ internal sealed class Flight : IDisposable
     private bool _isOverdue;
     private bool _ended;
     private FlightFence _fence;
+    private List<StoredResponse>? _kept;
 
     public Flight(string key, string cacheKey, Standing fill, FlightLimits limits, RecordingLimits recordingLimits)
     {
@@ -79,6 +81,7 @@ internal sealed class Flight : IDisposable
         lock (_lock)
         {
             _passengers--;
+            ReleaseKept_NeedsLock();
             // With all bytes here only the end is to come, and a timer would cost more than it saves.
             if (!IsDeserted_NeedsLock() || Recording.IsOver)
                 return;
@@ -97,11 +100,22 @@ internal sealed class Flight : IDisposable
     /// that would not hear of one takes it that there was one, once the time is over for which it trusts itself.
     /// </summary>
     public bool IsOvertaken(CoherenceNode node) =>
-        Volatile.Read(ref _fence).Fence.Check(node) != MarkStrength.None
-        || (!node.IsInTouch && _limits.Time.GetElapsedTime(_began) > node.Staleness);
+        (!node.IsInTouch && _limits.Time.GetElapsedTime(_began) > node.Staleness)
+        || Volatile.Read(ref _fence).Fence.Check(node) != MarkStrength.None;
 
     /// <summary>The head has come, and says what the response is tagged with. Before <see cref="Publish"/>.</summary>
     public void Fenced(in Fence fence) => Volatile.Write(ref _fence, new FlightFence(fence));
+
+    /// <summary>Holds a stored response for as long as the fetch runs and anybody is aboard.</summary>
+    /// <returns><c>null</c> when it is gone.</returns>
+    public StoredResponse? Keep(StoredResponse? stored)
+    {
+        if (stored is null || !stored.TryHold())
+            return null;
+        lock (_lock)
+            (_kept ??= []).Add(stored);
+        return stored;
+    }
 
     /// <summary>Goes on without passengers, for a time: a refresh behind a stale answer.</summary>
     public void RunInBackground()
@@ -133,6 +147,7 @@ internal sealed class Flight : IDisposable
         {
             _ended = true;
             _deadline?.Dispose();
+            ReleaseKept_NeedsLock();
         }
         _cancellation.Dispose();
     }
@@ -163,6 +178,15 @@ internal sealed class Flight : IDisposable
         }
         GiveUpIfPointless(); // those who left before the head came could not know
         Recording.Announce(bytesFollow);
+    }
+
+    private void ReleaseKept_NeedsLock()
+    {
+        if (_kept is null || !_ended || _passengers > 0)
+            return;
+        foreach (var stored in _kept)
+            stored.Release();
+        _kept = null;
     }
 
     private void GiveUpIfPointless()

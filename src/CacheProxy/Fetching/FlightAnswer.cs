@@ -51,6 +51,6 @@ internal sealed record FlightAnswer(FlightAnswerKind Kind)
     /// <summary>The origin's status code where the answer is not its response; <c>null</c> when it gave none.</summary>
     public int? ForwardStatus { get; init; }
 
-    /// <summary>The response to answer from, for <see cref="FlightAnswerKind.Freshened"/> and <see cref="FlightAnswerKind.StaleOnError"/>.</summary>
+    /// <summary>The response to answer from, for <see cref="FlightAnswerKind.Freshened"/> and <see cref="FlightAnswerKind.StaleOnError"/>: kept by the flight.</summary>
     public StoredResponse? Stored { get; init; }
 }

@@ -82,25 +82,23 @@ internal sealed partial class OriginFetch
 
     private void OnNotModified(ResponseHead notModified)
     {
-        if (_order.Validating is not { } stored || !Validation.Selects(notModified, stored.Head))
+        if (_validating is not { } stored || !Validation.Selects(notModified, _validatingHead!))
         {
             // A 304 to nothing we asked, or about another response than ours (RFC 9111 section 4.3.4).
-            if (_order.Validating is { } unusable)
+            if (_validating is { } unusable)
                 _fetcher.Store.Remove(_order.CacheKey, unusable);
             Publish(new FlightAnswer(FlightAnswerKind.Alone));
             return;
         }
-        if (stored.Fence.Check(_fetcher.Node) == MarkStrength.Hard)
+        if (!MayRevive(stored))
         {
-            // Hidden for good since it was found: what the origin says of it is no matter (and this fetch may have begun after the mark).
-            _fetcher.Store.Remove(_order.CacheKey, stored);
             Publish(new FlightAnswer(FlightAnswerKind.Alone));
             return;
         }
         var request = Request;
-        var head = Validation.Freshen(stored.Head, notModified, _responseTime, _order.Settings.Policy.StoreSetCookie);
+        var head = Validation.Freshen(_validatingHead!, notModified, _responseTime, _order.Settings.Policy.StoreSetCookie);
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
-        var freshened = MakeStored(head, stored.Body, stored.Trailers, decision);
+        var freshened = MakeStored(head, stored.ReadBody(), stored.Trailers, decision);
         if (freshened is not null)
             _flight.Fenced(freshened.Fence); // who boarded before its groups were known may have come after an invalidation of one
         if (!decision.Store || freshened is null || !_fetcher.Store.Store(_order.CacheKey, freshened, decision.Retention))
@@ -112,6 +110,8 @@ internal sealed partial class OriginFetch
         {
             ShareStored(freshened, decision.Retention, isFreshened: true);
         }
+        _flight.Keep(freshened);
+        freshened?.Release();
         Publish(new FlightAnswer(FlightAnswerKind.Freshened)
         {
             Stored = freshened ?? stored,
@@ -119,6 +119,20 @@ internal sealed partial class OriginFetch
             IsShared = decision.Store && freshened is not null,
             ForwardStatus = StatusCodes.Status304NotModified,
         });
+    }
+
+    /// <summary>
+    /// Whether a 304 may let a body live on: not once it was purged, nor while a purge could have come that nobody here has heard of. What the origin
+    /// says of it is no matter then (and this fetch may have begun after the mark).
+    /// </summary>
+    private bool MayRevive(StoredResponse stored)
+    {
+        if (!_fetcher.Node.IsInTouchWithin(_order.Settings.OutOfTouchGrace)) // first: marks of which it hears in between are seen after
+            return false;
+        if (stored.Fence.Check(_fetcher.Node) < MarkStrength.Hard)
+            return true;
+        _fetcher.Store.Remove(_order.CacheKey, stored);
+        return false;
     }
 
     /// <summary>No head came: a stored response stands in where it may, else YARP's status goes to all who wait, but never into the store.</summary>
@@ -148,6 +162,6 @@ internal sealed partial class OriginFetch
     }
 
     private StoredResponse? StandIn(bool isUnhealthy = false) =>
-        _order.Stale is { } stale && _fetcher.Node.IsInTouchWithin(_order.Settings.OutOfTouchGrace) // a purge that nobody here has heard of counts too
+        _stale is { } stale && _fetcher.Node.IsInTouchWithin(_order.Settings.OutOfTouchGrace) // a purge that nobody here has heard of counts too
         && stale.Fence.Check(_fetcher.Node) < MarkStrength.Invalid && Reuse.MayServeOnError(stale, _fetcher.Clock.Now, _order.Settings.Policy, isUnhealthy) ? stale : null;
 }

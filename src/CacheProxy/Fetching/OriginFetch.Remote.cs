@@ -8,7 +8,7 @@ namespace CacheProxy.Fetching;
 /// <content>The stored responses that all nodes share: asked before the origin is, and told afterwards.</content>
 internal sealed partial class OriginFetch
 {
-    /// <summary>How long another node's fetch of the same thing is waited for; then this one goes to the origin as well.</summary>
+    /// <summary>How long another node's fetch of the same thing is waited for, from when the request came; then this one goes to the origin as well.</summary>
     private static readonly TimeSpan HeldWait = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(80);
@@ -27,11 +27,12 @@ internal sealed partial class OriginFetch
     {
         if (_order.Need.IsPending)
             return false;
-        var began = _fetcher.Time.GetTimestamp();
         for (var pause = TimeSpan.FromMilliseconds(5); ; pause = pause < LongestPause ? 2 * pause : LongestPause)
         {
             _remote = await remote.FindAsync(_order.CacheKey, LeaseName, _requestFields, _flight.Cancellation);
-            if (_remote.Kind != RemoteFindKind.Held || _fetcher.Time.GetElapsedTime(began) > HeldWait)
+            _flight.Keep(_remote.Response);
+            _remote.Response?.Release();
+            if (_remote.Kind != RemoteFindKind.Held || _fetcher.Time.GetElapsedTime(_order.Since) > HeldWait)
                 break;
             await Task.Delay(pause, _fetcher.Time, _flight.Cancellation);
         }
@@ -55,7 +56,7 @@ internal sealed partial class OriginFetch
     private void RequireOfOrigin()
     {
         var place = _remote is { Position.Generation: not 0 } said ? said.Position : _flight.Fill.Shared;
-        _requestFields[MinSeq.FieldName] = MinSeq.Of(place, _order.Need);
+        _requestFields[SequenceFields.Needed] = MinSeq.Of(place, _order.Need);
     }
 
     /// <param name="stored">What was stored here.</param>
@@ -88,14 +89,12 @@ internal sealed partial class OriginFetch
     }
 }
 
-/// <summary>A request field between caches of one system: the answer must not come from before this place in the order of invalidations.</summary>
+/// <summary>What goes into <see cref="SequenceFields.Needed"/>: the answer must not come from before this place in the order of invalidations.</summary>
 internal static class MinSeq
 {
-    public const string FieldName = "CacheProxy-Min-Seq";
-
     /// <param name="place">Where the cache that asks stands.</param>
     /// <param name="need">What its client has written before.</param>
     public static string Of(Position place, in Invalidation.Need need) =>
-        need.IsMetAt(place) ? place.Generation == 0 ? Invalidation.Need.PendingText : place.ToString()
-        : need.IsPending ? Invalidation.Need.PendingText : need.Position.ToString();
+        need.IsMetAt(place) ? place.Generation == 0 ? SequenceFields.Pending : place.ToString()
+        : need.IsPending ? SequenceFields.Pending : need.Position.ToString();
 }

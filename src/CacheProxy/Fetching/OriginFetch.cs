@@ -29,6 +29,8 @@ internal sealed partial class OriginFetch
     private readonly RequestDelegate _next;
     private readonly Activity? _parent;
     private readonly DateTimeOffset _requestTime;
+    private readonly StoredResponse? _validating, _stale; // kept by the flight
+    private readonly ResponseHead? _validatingHead;
     private FlightAnswer? _answer;
     private ResponseHead? _storedHead;
     private TimeSpan _initialAge;
@@ -39,7 +41,11 @@ internal sealed partial class OriginFetch
         _fetcher = fetcher;
         _order = order;
         _flight = flight;
-        _requestFields = new HeaderDictionary(ForwardedFields.ForFetch(client.Request.Headers, order.Validating is { } stored ? Validation.Conditions(stored.Head) : null, fetcher.LoopName));
+        _validating = flight.Keep(order.Validating);
+        _validatingHead = _validating?.ReadHead();
+        _stale = flight.Keep(order.Stale);
+        _requestFields = new HeaderDictionary(ForwardedFields.ForFetch(
+            client.Request.Headers, _validatingHead is { } head ? Validation.Conditions(head) : null, fetcher.LoopName));
         if (client.Features.Get<RequestContent>() is { Bytes.Length: > 0 } content)
             _requestFields.ContentLength = content.Bytes.Length;
         _exchange = new OriginExchange(client, _requestFields, this, fetcher.Scopes, flight.Cancellation);
@@ -182,27 +188,30 @@ internal sealed partial class OriginFetch
         {
             _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.Cut, head.StatusCode, _responseTime);
         }
-        else if (MakeStored(Validation.StoredHead(head, _order.Settings.Policy.StoreSetCookie), body, trailers, _answer.Decision) is { } stored
-            && _fetcher.Store.Store(_order.CacheKey, stored, retention))
-        {
-            _fetcher.Refusals.Forget(_order.CacheKey);
-            ShareStored(stored, retention);
-        }
         else
         {
-            _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.Overtaken, head.StatusCode, _responseTime);
+            var stored = MakeStored(Validation.StoredHead(head, _order.Settings.Policy.StoreSetCookie), body, trailers, _answer.Decision);
+            if (stored is not null && _fetcher.Store.Store(_order.CacheKey, stored, retention))
+            {
+                _fetcher.Refusals.Forget(_order.CacheKey);
+                ShareStored(stored, retention);
+            }
+            else
+            {
+                _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.Overtaken, head.StatusCode, _responseTime);
+            }
+            stored?.Release();
         }
     }
 
+    /// <returns>Held for the caller; <c>null</c> when it must not be stored.</returns>
     private StoredResponse? MakeStored(
         ResponseHead head, Body body, IReadOnlyList<KeyValuePair<string, StringValues>>? trailers, StoreDecision decision)
     {
         if (Vary.Fields(head.Vary) is not { } varyFields || Tags.FenceOf(_order.CacheKey, head, _flight.Fill.Local) is not { } fence)
             return null;
-        return new StoredResponse
+        return new StoredResponse(head, body)
         {
-            Head = head,
-            Body = body,
             Trailers = trailers,
             ResponseTime = _responseTime,
             InitialAge = _initialAge,
@@ -218,10 +227,11 @@ internal sealed partial class OriginFetch
 /// <summary>What a fetch is for.</summary>
 /// <param name="CacheKey">Where the response is stored.</param>
 /// <param name="Settings">The route's.</param>
-/// <param name="Validating">The stored response whose validators go along; <c>null</c> for none.</param>
-/// <param name="Stale">The stored response that may stand in for an error; <c>null</c> for none.</param>
+/// <param name="Validating">The stored response whose validators go along, if it is still there; <c>null</c> for none.</param>
+/// <param name="Stale">The stored response that may stand in for an error, if it is still there; <c>null</c> for none.</param>
+/// <param name="Since">When the one who began it was found to need it, as a timestamp.</param>
 /// <param name="Need">What the one who began it has written before.</param>
-internal sealed record FetchOrder(string CacheKey, RouteSettings Settings, StoredResponse? Validating, StoredResponse? Stale, Need Need = default);
+internal sealed record FetchOrder(string CacheKey, RouteSettings Settings, StoredResponse? Validating, StoredResponse? Stale, long Since, Need Need = default);
 
 /// <summary>Set on an exchange whose response ends with its connection, so that a whole one looks like one that was cut.</summary>
 internal sealed class CloseDelimited

@@ -21,12 +21,12 @@ internal static class EntityTag
     /// tags are passed over.
     /// </summary>
     /// <param name="lines">All lines of the field.</param>
-    /// <param name="tag">The stored response's tag; <c>null</c> when it has none, which only <c>*</c> names.</param>
-    public static bool ListNames(StringValues lines, string? tag)
+    /// <param name="tag">The stored response's tag; empty when it has none, which only <c>*</c> names.</param>
+    public static bool ListNames(StringValues lines, ReadOnlySpan<char> tag)
     {
         if (lines.Count == 1 && lines[0].AsSpan().Trim(FieldList.Whitespace) is "*")
             return true;
-        if (tag is null)
+        if (tag.IsEmpty)
             return false;
         foreach (var line in lines)
             if (LineNames(line, tag))

@@ -20,12 +20,14 @@ internal sealed class Invalidator
     private readonly CacheMetrics _metrics;
     private readonly Lock _sweeping = new();
     private readonly TimeSpan _writeWait;
+    private readonly TimeProvider _time;
     private int _sweepWanted;
 
-    public Invalidator(CoherenceNode node, ResponseStore store, CacheMetrics metrics, CoherenceOptions options)
+    public Invalidator(CoherenceNode node, ResponseStore store, CacheMetrics metrics, CoherenceOptions options, TimeProvider time)
     {
         _writeWait = options.WriteWait;
         Staleness = options.Staleness;
+        _time = time;
         _node = node;
         _store = store;
         _metrics = metrics;
@@ -85,10 +87,22 @@ internal sealed class Invalidator
     }
 
     /// <summary>What an operator orders: applied here when this returns, elsewhere as the receipt says.</summary>
-    public ValueTask<InvalidationReceipt> PurgeAsync(PurgeOrder order, TimeSpan wait, CancellationToken cancellation)
+    /// <remarks>
+    /// A node that is out of touch serves nothing that it has stored, but lets requests share a fetch for as long as the staleness bound. So if there is
+    /// one, the answer comes no sooner than that; and where the wait is shorter, the node counts as lagging.
+    /// </remarks>
+    public async ValueTask<InvalidationReceipt> PurgeAsync(PurgeOrder order, TimeSpan wait, CancellationToken cancellation)
     {
         _metrics.Invalidated(order.Kind);
-        return _node.InvalidateAsync(order.Invalidation, wait, cancellation);
+        var began = _time.GetTimestamp();
+        var receipt = await _node.InvalidateAsync(order.Invalidation, wait, cancellation);
+        if (receipt.Nodes.All(node => node.State != NodeState.OutOfTouch))
+            return receipt;
+        if (Staleness > wait)
+            return receipt with { Nodes = [.. receipt.Nodes.Select(node => node.State == NodeState.OutOfTouch ? node with { State = NodeState.Lagging } : node)] };
+        if (Staleness - _time.GetElapsedTime(began) is { Ticks: > 0 } left)
+            await Task.Delay(left, _time, cancellation);
+        return receipt;
     }
 
     /// <summary>The stored responses in this node's memory that the invalidation means, and the bytes they take.</summary>

@@ -7,8 +7,6 @@ namespace CacheProxy.Invalidation;
 /// <param name="IsPending">Its last write has no place yet: only the origin can answer.</param>
 internal readonly record struct Need(Position Position, bool IsPending = false)
 {
-    public const string PendingText = "pending";
-
     public bool IsNone => Position.Generation == 0 && !IsPending;
 
     /// <summary>Whether what was read at that place, or after it, will do.</summary>
@@ -17,5 +15,5 @@ internal readonly record struct Need(Position Position, bool IsPending = false)
 
     /// <summary>Reads a token. Whatever is none asks nothing: tokens come from clients.</summary>
     public static Need Parse(ReadOnlySpan<char> token) =>
-        Position.TryParse(token, out var position) ? new Need(position) : new Need(default, token.SequenceEqual(PendingText));
+        Position.TryParse(token, out var position) ? new Need(position) : new Need(default, token.SequenceEqual(SequenceFields.Pending));
 }

@@ -21,9 +21,9 @@ internal static class ForwardedFields
     private static readonly FrozenSet<string> Overrides = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
         "Forwarded", "X-Forwarded", "X-Host", "X-HTTP-Host-Override", "X-Url-Scheme", "X-Scheme", "X-Script-Name", "Front-End-Https", "Proxy",
-        "CacheProxy-Min-Seq", "CacheProxy-Seq", "Base-Url", "Request-Uri", "X-Matched-Path", "X-Now-Route-Matches");
+        "Base-Url", "Request-Uri", "X-Matched-Path", "X-Now-Route-Matches");
 
-    private static readonly string[] OverridePrefixes = ["X-Forwarded-", "X-Original-", "X-Rewrite-", "X-Middleware-", "X-Invoke-"];
+    private static readonly string[] OverridePrefixes = ["CacheProxy-", "X-Forwarded-", "X-Original-", "X-Rewrite-", "X-Middleware-", "X-Invoke-"];
 
     private static readonly FrozenSet<string> MethodOverrides = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase, "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override");

@@ -1,5 +1,5 @@
+using System.Buffers;
 using System.Globalization;
-using System.IO.Pipelines;
 using System.Security.Cryptography;
 using System.Text;
 using CacheProxy.Http;
@@ -12,23 +12,31 @@ namespace CacheProxy.Pipeline;
 internal static class ByteRangeParts
 {
     /// <summary>Writes length, type and body of a 206 whose other fields are set.</summary>
-    public static async Task WriteAsync(HttpResponse response, ByteRange[] parts, Body body)
+    /// <param name="response">The client's.</param>
+    /// <param name="parts">Which ranges.</param>
+    /// <param name="stored">Has to be held until this returns: what lies in its block is copied before the first wait.</param>
+    public static async Task WriteAsync(HttpResponse response, ByteRange[] parts, StoredResponse stored)
     {
         var boundary = RandomNumberGenerator.GetHexString(32); // 128 bits: no body has them by chance, and nobody knows them before
         var type = response.ContentType;
         var heads = Array.ConvertAll(parts, part => Encoding.Latin1.GetBytes(string.Create(CultureInfo.InvariantCulture,
-            $"\r\n--{boundary}\r\n{(type is null ? "" : $"Content-Type: {type}\r\n")}Content-Range: bytes {part.Offset}-{part.Offset + part.Length - 1}/{body.Length}\r\n\r\n")));
+            $"\r\n--{boundary}\r\n{(type is null ? "" : $"Content-Type: {type}\r\n")}Content-Range: bytes {part.Offset}-{part.Offset + part.Length - 1}/{stored.BodyLength}\r\n\r\n")));
         var end = Encoding.Latin1.GetBytes($"\r\n--{boundary}--\r\n");
 
         response.ContentType = $"multipart/byteranges; boundary={boundary}";
         response.ContentLength = heads.Sum(head => (long)head.Length) + parts.Sum(part => part.Length) + end.Length;
         var cancellation = response.HttpContext.RequestAborted;
+        var writer = response.BodyWriter;
         for (var i = 0; i < parts.Length; i++)
         {
-            await response.BodyWriter.WriteAsync(heads[i], cancellation);
-            if ((await body.WriteToAsync(response.BodyWriter, parts[i].Offset, parts[i].Length, cancellation)) is { IsCompleted: true } or { IsCanceled: true })
-                return;
+            writer.Write(heads[i]);
+            if (stored.LargeBody is null)
+                writer.Write(stored.BlockBody.Slice((int)parts[i].Offset, (int)parts[i].Length));
+            foreach (var piece in stored.LargeBody?.Pieces(parts[i].Offset, parts[i].Length) ?? [])
+                if (await writer.WriteAsync(piece, cancellation) is { IsCompleted: true } or { IsCanceled: true })
+                    return;
         }
-        await response.BodyWriter.WriteAsync(end, cancellation);
+        writer.Write(end);
+        await writer.FlushAsync(cancellation);
     }
 }

@@ -46,7 +46,7 @@ internal sealed class CacheCore : IDisposable
         Fetcher = new OriginFetcher(Store, node, Coalescer, Deliveries, Clock, time, CredentialFields, LoopName,
             metrics, services.GetRequiredService<IServiceScopeFactory>(), services.GetService<IHttpContextAccessor>(), remote, services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
-        Invalidator = new Invalidator(node, Store, metrics, value.Coherence);
+        Invalidator = new Invalidator(node, Store, metrics, value.Coherence, time);
         Passing = new Passing(Invalidator, metrics, LoopName, value.CacheStatusKey);
         ShowsKey = value.CacheStatusKey;
         CatchUpTime = value.Coherence.CallTimeout;
@@ -106,7 +106,8 @@ internal sealed class CacheCore : IDisposable
         Span<char> buffer = length <= CacheKey.StackLength ? stackalloc char[CacheKey.StackLength] : new char[length];
         var resource = Store.Find(CacheKey.Write(uri, buffer), now);
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
-        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, stored.Fence.Check(Node), IsTrusted(settings, need), now, settings.Policy);
+        var isTrusted = IsTrusted(settings, need); // before the fence: whoever was out of touch a moment ago may just be hearing of a purge
+        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, stored.Fence.Check(Node), isTrusted, now, settings.Policy);
         return (resource, stored, decision);
     }
 

@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Globalization;
+using System.Text;
 using CacheProxy.Fetching;
 using CacheProxy.Http;
 using CacheProxy.Policy;
@@ -15,26 +17,29 @@ internal static class Delivery
 {
     private static readonly string[] Seconds = [.. Enumerable.Range(0, 3601).Select(s => s.ToString(CultureInfo.InvariantCulture))];
 
-    /// <summary>What a client gets of a stored response, by its own conditions and range.</summary>
+    /// <summary>What a client gets of a stored response, by its own conditions and range. While it is held.</summary>
     public static Selection SelectionOf(in RequestHead request, StoredResponse stored) =>
         request.HasConditionsOrRange
-            ? Preconditions.Evaluate(request, stored.Head, stored.Body.Length)
-            : new Selection(stored.Head.StatusCode, 0, stored.Body.Length);
+            ? SelectedBy(request, stored)
+            : new Selection(stored.Facts.StatusCode, 0, stored.BodyLength);
 
-    /// <summary>Answers from a stored response.</summary>
+    /// <summary>Answers from a stored response. It has to be held until this returns, and no longer.</summary>
     public static Task FromStoreAsync(
         HttpContext context, bool isHead, StoredResponse stored, Selection selection, TimeSpan age, string cacheStatus, DeliveryBudget budget)
     {
         var response = context.Response;
-        WriteHead(response, stored.Head, selection, stored.Body.Length, cacheStatus);
+        WriteHead(response, stored.ReadHead(), selection, stored.BodyLength, cacheStatus);
         response.Headers.Age = AgeText(age);
         if (selection.Parts is { } parts)
-            return ByteRangeParts.WriteAsync(response, parts, stored.Body);
+            return ByteRangeParts.WriteAsync(response, parts, stored);
         if (isHead || selection.Length == 0)
             return Task.CompletedTask;
-        if (!stored.Body.IsOnePiece || stored.Trailers is not null)
+        if (stored.LargeBody is not null)
             return WritePiecesAsync(context, stored, selection, budget);
-        var written = stored.Body.WriteToAsync(response.BodyWriter, selection.Offset, selection.Length, context.RequestAborted);
+        if (stored.Trailers is { } trailers)
+            AppendTrailers(response, trailers);
+        response.BodyWriter.Write(stored.BlockBody.Slice((int)selection.Offset, (int)selection.Length)); // copied when this returns
+        var written = response.BodyWriter.FlushAsync(context.RequestAborted);
         return written.IsCompletedSuccessfully ? Task.CompletedTask : written.AsTask();
     }
 
@@ -95,6 +100,14 @@ internal static class Delivery
         return new Selection(head.StatusCode, 0, contentLength ?? long.MaxValue);
     }
 
+    private static Selection SelectedBy(in RequestHead request, StoredResponse stored)
+    {
+        const int most = 256;
+        var bytes = stored.EntityTag;
+        var tag = bytes.Length <= most ? stackalloc char[most] : new char[bytes.Length];
+        return Preconditions.Evaluate(request, stored.Facts, tag[..Encoding.Latin1.GetChars(bytes, tag)], stored.BodyLength);
+    }
+
     private static void WriteHead(HttpResponse response, ResponseHead head, Selection selection, long? wholeLength, string cacheStatus)
     {
         var status = selection.StatusCode;
@@ -103,7 +116,7 @@ internal static class Delivery
         var isNotModified = status == StatusCodes.Status304NotModified;
         foreach (ref readonly var field in head.Fields)
         {
-            if (ResponseHead.IsMadeAnew(field.Key) || (isNotModified && IsOfTheBody(field.Key)))
+            if (IsOurs(field.Key) || (isNotModified && ContentFields.Contains(field.Key)))
                 continue;
             headers[field.Key] = field.Value;
         }
@@ -121,11 +134,11 @@ internal static class Delivery
             headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes */{whole}");
     }
 
-    /// <summary>What a 304 does not repeat of the representation (RFC 9110 section 15.4.5).</summary>
-    private static bool IsOfTheBody(string name) =>
-        name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)
-        && !name.Equals(HeaderNames.ContentLocation, StringComparison.OrdinalIgnoreCase)
-        && !name.Equals(HeaderNames.ContentSecurityPolicy, StringComparison.OrdinalIgnoreCase);
+    /// <summary>Content-Length follows from the body, Age from the time; what was said to this cache alone is said.</summary>
+    private static bool IsOurs(string name) =>
+        name.Equals(HeaderNames.ContentLength, StringComparison.OrdinalIgnoreCase)
+        || name.Equals(HeaderNames.Age, StringComparison.OrdinalIgnoreCase)
+        || name.Equals(TargetedCacheControl.OwnField, StringComparison.OrdinalIgnoreCase);
 
     private static string AgeText(TimeSpan age)
     {
@@ -135,8 +148,9 @@ internal static class Delivery
 
     private static async Task WritePiecesAsync(HttpContext context, StoredResponse stored, Selection selection, DeliveryBudget budget)
     {
-        using var writer = PieceWriter.Of(context, budget, stored.Body);
-        foreach (var piece in stored.Body.Pieces(selection.Offset, selection.Length))
+        var body = stored.LargeBody!;
+        using var writer = PieceWriter.Of(context, budget, body);
+        foreach (var piece in body.Pieces(selection.Offset, selection.Length))
             if (!await writer.WriteAsync(piece))
                 return;
         if (stored.Trailers is { } trailers)

@@ -1,3 +1,4 @@
+using System.Text;
 using CacheProxy.Fetching;
 using CacheProxy.Http;
 using CacheProxy.Keys;
@@ -94,7 +95,16 @@ internal sealed class Explainer
             fields.TryGetValue(name, out var lines);
             vary.Add(new VaryExplanation(name, IsSecret(name) ? "(not shown)" : variant.VaryValues[i], VaryValue.Equals(name, variant.VaryValues[i], lines)));
         }
-        return new VariantExplanation(variant, ReferenceEquals(variant, selected), age, now + (variant.FreshnessLifetime - age), vary);
+        return new VariantExplanation(variant, ReferenceEquals(variant, selected), EntityTagOf(variant), age, now + (variant.FreshnessLifetime - age), vary);
+    }
+
+    private static string? EntityTagOf(StoredResponse variant)
+    {
+        if (!variant.Facts.HasEntityTag || !variant.TryHold())
+            return null;
+        var tag = Encoding.Latin1.GetString(variant.EntityTag);
+        variant.Release();
+        return tag;
     }
 
     private bool IsSecret(string field) =>
@@ -132,11 +142,12 @@ internal sealed record Explanation(string Verdict, string Because)
 
 /// <param name="Stored">The stored response.</param>
 /// <param name="IsSelected">It is the one that the request selects.</param>
+/// <param name="EntityTag">Its entity tag; <c>null</c> when it has none, or is gone meanwhile.</param>
 /// <param name="Age">Its age now.</param>
 /// <param name="FreshUntil">When its age reaches its lifetime; may be past.</param>
 /// <param name="Vary">The fields that select it.</param>
 internal sealed record VariantExplanation(
-    StoredResponse Stored, bool IsSelected, TimeSpan Age, DateTimeOffset FreshUntil, IReadOnlyList<VaryExplanation> Vary);
+    StoredResponse Stored, bool IsSelected, string? EntityTag, TimeSpan Age, DateTimeOffset FreshUntil, IReadOnlyList<VaryExplanation> Vary);
 
 /// <param name="Field">A field that Vary names.</param>
 /// <param name="Value">The value that the stored response is for; <c>null</c> when the field was absent.</param>

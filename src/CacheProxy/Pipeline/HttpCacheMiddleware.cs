@@ -50,7 +50,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             ApplyRules(rules, request, raw, ref uri);
         if (HasBodyOrUpgrade(context))
             return PassAsync(context, uri, ForwardReason.Bypass);
-        var need = settings.ReadYourWrites == ReadYourWrites.None ? default : SessionToken.Take(request, settings.ReadYourWrites);
+        var need = SessionToken.Take(request, settings.ReadYourWrites);
         var head = new RequestHead(request.Method, request.Headers, core.CredentialFields);
         if (head.HasOriginPreconditions)
             return PassAsync(context, uri, ForwardReason.Bypass, need: need);
@@ -73,18 +73,22 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         // (3) The stored responses, and (4) the decision.
         var (resource, stored, decision) = core.Look(uri, head, now, settings, need);
         core.FastHits?.Open(context);
+        if (decision.Verb is ReuseVerb.Serve or ReuseVerb.ServeStale && !stored!.TryHold())
+            (stored, decision) = (null, Reuse.DecideMiss(head)); // evicted at this moment
 
         // (5) The answer.
         switch (decision.Verb)
         {
             case ReuseVerb.Serve:
+                core.FastHits?.OnHit(context, resource!, stored!, settings); // while it is held
+                var hit = ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Hit));
                 if (core.HotKeys is { } hotKeys && !head.HasCredentials)
                     hotKeys.OnHit(uri);
-                core.FastHits?.OnHit(context, resource!, stored!, settings);
-                return ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Hit));
+                return hit;
             case ReuseVerb.ServeStale:
+                var answering = ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Stale));
                 Refresh(context, uri, settings, resource!, stored!, head.HasCredentials);
-                return ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Stale));
+                return answering;
             case ReuseVerb.GatewayTimeout:
                 return RefuseAsync(context, StatusCodes.Status504GatewayTimeout);
             default:
@@ -105,7 +109,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         // its client's own write.
         new(CacheKey.Text(uri), settings,
             Validating: decision.Verb == ReuseVerb.Validate ? stored : null,
-            Stale: decision.Reason is ReuseReason.Stale && need.IsMetAt(core.Node.Standing.Shared) ? stored : null, need);
+            Stale: decision.Reason is ReuseReason.Stale && need.IsMetAt(core.Node.Standing.Shared) ? stored : null,
+            Since: core.Time.GetTimestamp(), need);
 
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(
@@ -178,12 +183,12 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 return DeliverAsync(context, uri, boarding, answer, Delivery.SelectionOf(head, answer.Head!, answer.ContentLength), since, miss);
             case FlightAnswerKind.Freshened:
                 var decision = answer.Decision;
-                return Answered(ServeFlownAsync(
-                    context, uri, head, answer, new Outcome(CacheResult.Revalidated, reason, decision.Store, decision.Store ? null : decision.Reason, collapsed)));
+                return ServeFlownAsync(
+                    context, uri, head, answer, new Outcome(CacheResult.Revalidated, reason, decision.Store, decision.Store ? null : decision.Reason, collapsed));
             case FlightAnswerKind.Found:
-                return Answered(ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Remote, Collapsed: collapsed)));
+                return ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Remote, Collapsed: collapsed));
             case FlightAnswerKind.StaleOnError:
-                return Answered(ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Stale, reason, Collapsed: collapsed)));
+                return ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Stale, reason, Collapsed: collapsed));
             case FlightAnswerKind.Failed:
                 return Answered(RefuseAsync(context, StatusCodes.Status502BadGateway));
             default:
@@ -213,17 +218,33 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         return true;
     }
 
-    private Task ServeFlownAsync(HttpContext context, in TargetUri uri, in RequestHead head, FlightAnswer answer, in Outcome outcome) =>
-        ServeAsync(context, uri, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), outcome, answer.ForwardStatus);
+    private ValueTask<bool> ServeFlownAsync(HttpContext context, in TargetUri uri, in RequestHead head, FlightAnswer answer, in Outcome outcome) =>
+        answer.Stored!.TryHold()
+            ? Answered(ServeAsync(context, uri, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), outcome, answer.ForwardStatus))
+            : new(false);
 
+    /// <param name="context">The client's.</param>
+    /// <param name="uri">What it asks for.</param>
+    /// <param name="head">Its head.</param>
+    /// <param name="stored">The answer. Held by the caller, and released here.</param>
+    /// <param name="age">Its current age.</param>
+    /// <param name="result">How it came to be the answer.</param>
+    /// <param name="forwardStatus">What the origin said to a question on it; <c>null</c> when it was not asked.</param>
     private Task ServeAsync(
         HttpContext context, in TargetUri uri, in RequestHead head, StoredResponse stored, TimeSpan age, in Outcome result, int? forwardStatus = null)
     {
-        var outcome = result with { TimeToLive = stored.FreshnessLifetime - age };
-        var selection = Delivery.SelectionOf(head, stored);
-        var isHead = HttpMethods.IsHead(head.Method);
-        core.Metrics.Record(outcome, isHead ? 0 : selection.Length);
-        return Delivery.FromStoreAsync(context, isHead, stored, selection, age, CacheStatusText.Of(outcome, forwardStatus, ShownKey(uri)), core.Deliveries);
+        try
+        {
+            var outcome = result with { TimeToLive = stored.FreshnessLifetime - age };
+            var selection = Delivery.SelectionOf(head, stored);
+            var isHead = HttpMethods.IsHead(head.Method);
+            core.Metrics.Record(outcome, isHead ? 0 : selection.Length);
+            return Delivery.FromStoreAsync(context, isHead, stored, selection, age, CacheStatusText.Of(outcome, forwardStatus, ShownKey(uri)), core.Deliveries);
+        }
+        finally
+        {
+            stored.Release();
+        }
     }
 
     private string? ShownKey(in TargetUri uri) => core.ShowsKey ? CacheKey.Text(uri) : null;
@@ -241,7 +262,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             return;
         try
         {
-            core.Fetcher.Start(context, next, flight, new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Head) ? stored : null, stored));
+            core.Fetcher.Start(
+                context, next, flight, new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Facts) ? stored : null, stored, core.Time.GetTimestamp()));
         }
         catch (Exception exception)
         {
@@ -286,7 +308,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var keyed = settings.QueryRules is { } rules ? uri with { Target = rules.Apply(uri.Target) } : uri;
         var post = settings.Enabled && method == HttpMethods.Post ? new PassedPost(core, settings, keyed) : null;
         post?.Listen(context);
-        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules, settings.ReadYourWrites), ForwardReason.Method, post);
+        var need = SessionToken.Take(context.Request, settings.ReadYourWrites);
+        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules, settings.ReadYourWrites), ForwardReason.Method, post, need);
     }
 
     /// <summary>A QUERY (RFC 10008): safe as GET is, and its content part of the key.</summary>
@@ -301,7 +324,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             return;
         }
         uri = uri with { Qualifier = "QUERY " + content.Digest };
-        var need = settings.ReadYourWrites == ReadYourWrites.None ? default : SessionToken.Take(context.Request, settings.ReadYourWrites);
+        var need = SessionToken.Take(context.Request, settings.ReadYourWrites);
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         await (head.HasOriginPreconditions ? PassAsync(context, uri, ForwardReason.Bypass, need: need) : CatchUpAsync(context, uri, settings, need));
     }

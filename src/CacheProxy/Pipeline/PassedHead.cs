@@ -23,19 +23,34 @@ internal sealed class PassedHead(CacheCore core, RouteSettings settings, TargetU
         if (context.Response.StatusCode != StatusCodes.Status200OK || request.HasCredentials || request.HasConditionsOrRange)
             return null;
 
+        if (!stored.TryHold())
+            return null; // gone meanwhile
+        try
+        {
+            return Update(context, request);
+        }
+        finally
+        {
+            stored.Release();
+        }
+    }
+
+    private StoreDecision? Update(HttpContext context, in RequestHead request)
+    {
         var now = core.Clock.Now;
         var head = new ResponseHead(StatusCodes.Status200OK, null, [.. context.Response.Headers], now);
         var key = CacheKey.Text(uri);
-        if (!Validation.SelectsByHead(head, stored.Head, stored.Body.Length))
+        var storedHead = stored.ReadHead();
+        if (!Validation.SelectsByHead(head, storedHead, stored.BodyLength))
         {
             core.Store.Remove(key, stored);
             return null;
         }
         // Without a validator nothing says that the bytes are still the same: a route that bounds the age of what it serves needs one.
-        if (settings.Policy.MaxAge is not null && !Validation.HasValidator(head))
+        if (settings.Policy.MaxAge is not null && !Validation.HasValidator(head.Facts))
             return null;
 
-        var updated = Validation.Freshen(stored.Head, head, now, settings.Policy.StoreSetCookie);
+        var updated = Validation.Freshen(storedHead, head, now, settings.Policy.StoreSetCookie);
         var initialAge = Freshness.InitialAge(head, core.Time.GetUtcNow(), now - _requestTime);
         var decision = Storability.Decide(request, updated, initialAge, settings.Policy);
         if (!decision.Store)
@@ -44,10 +59,9 @@ internal sealed class PassedHead(CacheCore core, RouteSettings settings, TargetU
             return decision;
         }
         if (Vary.Fields(updated.Vary) is { } varyFields && Tags.FenceOf(key, updated, stored.Fence.Fill) is { } fence)
-            core.Store.Store(key, new StoredResponse
+        {
+            var updatedResponse = new StoredResponse(updated, stored.ReadBody())
             {
-                Head = updated,
-                Body = stored.Body,
                 Trailers = stored.Trailers,
                 ResponseTime = now,
                 InitialAge = initialAge,
@@ -56,7 +70,10 @@ internal sealed class PassedHead(CacheCore core, RouteSettings settings, TargetU
                 VaryFields = varyFields,
                 VaryValues = Vary.Values(varyFields, context.Request.Headers),
                 Fence = fence, // what invalidates the bytes came after they did
-            }, decision.Retention);
+            };
+            core.Store.Store(key, updatedResponse, decision.Retention);
+            updatedResponse.Release();
+        }
         return decision;
     }
 

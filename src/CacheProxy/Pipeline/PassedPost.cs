@@ -55,10 +55,8 @@ internal sealed class PassedPost(CacheCore core, RouteSettings settings, TargetU
         if (recording.ToBody() is not { } body || (head.ContentLength ?? body.Length) != body.Length || Vary.Fields(head.Vary) is not { } varyFields
             || Tags.FenceOf(CacheKey.Text(uri), head, _mark) is not { } fence)
             return;
-        core.Store.Store(CacheKey.Text(uri), new StoredResponse
+        var stored = new StoredResponse(Validation.StoredHead(head, settings.Policy.StoreSetCookie), body)
         {
-            Head = Validation.StoredHead(head, settings.Policy.StoreSetCookie),
-            Body = body,
             ResponseTime = _responseTime,
             InitialAge = Freshness.InitialAge(head, core.Time.GetUtcNow(), _responseTime - _requestTime),
             FreshnessLifetime = _decision.FreshnessLifetime,
@@ -66,7 +64,9 @@ internal sealed class PassedPost(CacheCore core, RouteSettings settings, TargetU
             VaryFields = varyFields,
             VaryValues = Vary.Values(varyFields, context.Request.Headers),
             Fence = fence,
-        }, _decision.Retention - (core.Clock.Now - _responseTime));
+        };
+        core.Store.Store(CacheKey.Text(uri), stored, _decision.Retention - (core.Clock.Now - _responseTime));
+        stored.Release();
     }
 
     /// <summary>The client's stream; what has gone out is recorded when it is to be kept.</summary>

@@ -1,3 +1,4 @@
+using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Fetching;
 using CacheProxy.Http;
@@ -36,12 +37,12 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
         }
         CdnLoop.Add(context.Request.Headers, loopName);
         if (invalidator.Standing is { } standing)
-            context.Request.Headers[MinSeq.FieldName] = MinSeq.Of(standing, need);
+            context.Request.Headers[SequenceFields.Needed] = MinSeq.Of(standing, need);
         if (UnsafeMethods.IsUnsafe(method) && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody is false)
             context.Request.ContentLength = 0; // what says nothing of a body is sent again when a pooled connection dies under it
         if (!IsWebSocket(context.Request.Headers.Upgrade))
             context.Features.Set<IHttpUpgradeFeature>(null); // nothing but websocket is upgraded: never h2c, and nobody who did not ask
-        var pass = new Pass(invalidator, target, showsKey, UnsafeMethods.IsUnsafe(method), context, new Outcome(CacheResult.Pass, reason), listener);
+        var pass = new Pass(invalidator, target, showsKey, UnsafeMethods.IsUnsafe(method), context, new Outcome(CacheResult.Pass, reason), listener, need);
         context.Response.OnStarting(static state => ((Pass)state).OnStartingAsync(), pass);
         try
         {
@@ -60,7 +61,8 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
         string.Equals(upgrade.ToString(), "websocket", StringComparison.OrdinalIgnoreCase);
 
     private sealed class Pass(
-        Invalidator invalidator, WriteTarget target, bool showsKey, bool isUnsafe, HttpContext context, Outcome outcome, IPassListener? listener)
+        Invalidator invalidator, WriteTarget target, bool showsKey, bool isUnsafe, HttpContext context, Outcome outcome, IPassListener? listener,
+        Need need)
     {
         private readonly long _since = invalidator.Applied;
         private bool _done;
@@ -92,10 +94,10 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
                 return null;
             _done = true;
             var (position, fill) = await invalidator.OnWriteAsync(target, responseFields, _since);
-            if (responseFields[SessionToken.FieldName] == Need.PendingText)
+            if (responseFields[SequenceFields.Written] == SequenceFields.Pending)
                 position = null; // the origin's own caches have not heard of the write, whatever place it has here
             if (target.Token != ReadYourWrites.None && !context.Response.HasStarted)
-                SessionToken.Give(context, target.Token, position, invalidator.Staleness);
+                SessionToken.Give(context, target.Token, position, need, invalidator.Staleness);
             return fill;
         }
     }

@@ -10,14 +10,16 @@ namespace CacheProxy.Pipeline;
 /// </summary>
 internal static class SessionToken
 {
-    public const string FieldName = "CacheProxy-Seq";
-    public const string CookieName = "cacheproxy-seq";
+    private const string CookieName = "cacheproxy-seq";
 
-    /// <summary>Reads the request's token, and takes the cookie out of the request: it is ours, and would keep the origin's answer from being shared.</summary>
+    /// <summary>A cookie of its own, for it lives longer than a place: a later write has its place, and the earlier one still none.</summary>
+    private const string PendingCookieName = "cacheproxy-pending";
+
+    /// <summary>Reads the request's token, and takes the cookies out of the request: they are ours, and would keep the origin's answer from being shared.</summary>
     public static Need Take(HttpRequest request, ReadYourWrites kind)
     {
         if (kind == ReadYourWrites.Field)
-            return request.Headers[FieldName] is [{ } field] ? Need.Parse(field) : default;
+            return request.Headers[SequenceFields.Written] is [{ } field] ? Need.Parse(field) : default;
         if (kind != ReadYourWrites.Cookie || request.Headers.Cookie.Count == 0)
             return default;
         var need = default(Need);
@@ -26,8 +28,11 @@ internal static class SessionToken
         {
             foreach (var pair in (line ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
             {
-                if (pair.StartsWith(CookieName + "=", StringComparison.Ordinal))
-                    need = Need.Parse(pair.AsSpan(CookieName.Length + 1));
+                var (name, value) = pair.IndexOf('=', StringComparison.Ordinal) is > 0 and var at ? (pair[..at], pair[(at + 1)..]) : (pair, "");
+                if (name == CookieName && Need.Parse(value) is { IsNone: false } place)
+                    need = place with { IsPending = need.IsPending || place.IsPending };
+                else if (name == PendingCookieName)
+                    need = need with { IsPending = true };
                 else
                     others.Add(pair);
             }
@@ -45,15 +50,16 @@ internal static class SessionToken
     /// <param name="context">The client's; its answer has not begun.</param>
     /// <param name="kind">How.</param>
     /// <param name="position">The place; <c>null</c> when the write has none yet.</param>
+    /// <param name="brought">What it knew of before: an earlier write that is pending is not covered by the place of a later one.</param>
     /// <param name="staleness">How long any node may lag behind.</param>
-    public static void Give(HttpContext context, ReadYourWrites kind, Position? position, TimeSpan staleness)
+    public static void Give(HttpContext context, ReadYourWrites kind, Position? position, in Need brought, TimeSpan staleness)
     {
-        var token = position?.ToString() ?? Need.PendingText;
+        var token = position?.ToString() ?? SequenceFields.Pending;
         if (kind == ReadYourWrites.Field)
-            context.Response.Headers[FieldName] = token;
+            context.Response.Headers[SequenceFields.Written] = brought.IsPending ? SequenceFields.Pending : token;
         if (kind != ReadYourWrites.Cookie)
             return;
-        context.Response.Cookies.Append(CookieName, token, new CookieOptions
+        context.Response.Cookies.Append(position is null ? PendingCookieName : CookieName, token, new CookieOptions
         {
             HttpOnly = true,
             Path = "/",

@@ -43,7 +43,7 @@ internal static class Freshness
     }
 
     /// <summary>Whether the origin gives a lifetime, readable or not.</summary>
-    public static bool HasExplicitLifetime(ResponseHead response)
+    public static bool HasExplicitLifetime(in HeadFacts response)
     {
         ref readonly var directives = ref response.CacheControl;
         return directives.SharedMaxAge is not null || directives.MaxAge is not null || response.HasExpires;

@@ -13,7 +13,11 @@ internal static class Preconditions
     /// If-Modified-Since; anything unreadable is ignored. Only a 200 has ranges and 304s here.
     /// </summary>
     /// <remarks>If-Match and If-Unmodified-Since are the origin's to evaluate (<see cref="RequestHead.HasOriginPreconditions"/>).</remarks>
-    public static Selection Evaluate(in RequestHead request, ResponseHead stored, long bodyLength)
+    /// <param name="request">The request.</param>
+    /// <param name="stored">The stored response's head.</param>
+    /// <param name="entityTag">Its entity tag; empty when it has none.</param>
+    /// <param name="bodyLength">The length of the whole body, in bytes.</param>
+    public static Selection Evaluate(in RequestHead request, in HeadFacts stored, ReadOnlySpan<char> entityTag, long bodyLength)
     {
         var whole = new Selection(stored.StatusCode, 0, bodyLength);
         if (stored.StatusCode != 200)
@@ -21,13 +25,13 @@ internal static class Preconditions
 
         // RFC 9110 section 13.2.2, steps 3 and 4.
         var isNotModified = request.IfNoneMatch.Count > 0
-            ? EntityTag.ListNames(request.IfNoneMatch, stored.EntityTag)
+            ? EntityTag.ListNames(request.IfNoneMatch, entityTag)
             : request.IfModifiedSince.Count > 0 && !IsModifiedSince(request.IfModifiedSince, stored);
         if (isNotModified)
             return new Selection(304, 0, 0);
 
         // Step 5. Only GET has ranges (section 14.2).
-        if (!request.HasRange || request.Method != "GET" || !MayRange(request.IfRange, stored))
+        if (!request.HasRange || request.Method != "GET" || !MayRange(request.IfRange, stored, entityTag))
             return whole;
         var range = ByteRange.Parse(request.Range, bodyLength);
         ByteRange[] ranges = range.Kind == ByteRangeKind.None ? ByteRange.ParseSeveral(request.Range, bodyLength) : [];
@@ -41,8 +45,12 @@ internal static class Preconditions
         };
     }
 
+    /// <inheritdoc cref="Evaluate(in RequestHead, in HeadFacts, ReadOnlySpan{char}, long)"/>
+    public static Selection Evaluate(in RequestHead request, ResponseHead response, long bodyLength) =>
+        Evaluate(request, response.Facts, response.EntityTag, bodyLength);
+
     /// <summary>RFC 9111 section 4.3.2: against Last-Modified, else Date, else the time of receipt.</summary>
-    private static bool IsModifiedSince(StringValues ifModifiedSince, ResponseHead stored)
+    private static bool IsModifiedSince(StringValues ifModifiedSince, in HeadFacts stored)
     {
         if (ifModifiedSince.Count != 1 || HttpDate.Parse(ifModifiedSince[0], stored.ReceivedAt) is not { } since)
             return true;
@@ -50,13 +58,13 @@ internal static class Preconditions
     }
 
     /// <summary>RFC 9110 section 13.1.5: without If-Range, or when it names exactly the stored response by a strong validator.</summary>
-    private static bool MayRange(StringValues ifRange, ResponseHead stored)
+    private static bool MayRange(StringValues ifRange, in HeadFacts stored, ReadOnlySpan<char> entityTag)
     {
         if (ifRange.Count == 0)
             return true;
         var validator = ifRange.Count == 1 ? ifRange[0].AsSpan().Trim(FieldList.Whitespace) : default;
         if (EntityTag.IsValid(validator))
-            return stored.EntityTag is { } tag && EntityTag.StrongEquals(validator, tag);
+            return EntityTag.StrongEquals(validator, entityTag);
 
         // Section 8.8.2.2: a date is strong when the origin's clock had moved on since the last change.
         return HttpDate.Parse(validator, stored.ReceivedAt) is { } date

@@ -37,16 +37,16 @@ internal static class Reuse
     public static bool MayServeOnError(StoredResponse stored, DateTimeOffset now, CachePolicy policy, bool isUnhealthy = false)
     {
         var age = stored.AgeAt(now);
-        if (age > policy.MaxAge || stored.Head.CacheControl.NoCache)
+        if (age > policy.MaxAge || stored.Facts.CacheControl.NoCache)
             return false;
         var staleness = age - stored.FreshnessLifetime;
-        return staleness < TimeSpan.Zero || staleness < Freshness.StaleIfError(stored.Head.CacheControl, policy, isUnhealthy);
+        return staleness < TimeSpan.Zero || staleness < Freshness.StaleIfError(stored.Facts.CacheControl, policy, isUnhealthy);
     }
 
     private static (ReuseVerb Verb, ReuseReason Reason) Decide(
         in RequestHead request, StoredResponse stored, MarkStrength mark, bool isTrusted, TimeSpan age, CachePolicy policy)
     {
-        var head = stored.Head;
+        ref readonly var head = ref stored.Facts;
         ref readonly var directives = ref head.CacheControl;
         if (mark == MarkStrength.Hard)
             return (ReuseVerb.Forward, ReuseReason.Miss);
@@ -57,11 +57,11 @@ internal static class Reuse
 
         // Section 4.4. Only an entity tag tells two states of one second apart, and nothing that is not confirmed stands in for an error.
         if (mark == MarkStrength.Invalid)
-            return (head.EntityTag is null ? ReuseVerb.Forward : ReuseVerb.Validate, ReuseReason.Invalidated);
+            return (head.HasEntityTag ? ReuseVerb.Validate : ReuseVerb.Forward, ReuseReason.Invalidated);
 
-        // An invalidation may have come that nobody here has heard of: the origin's word is needed, and nothing stands in for it.
+        // It may have been purged without a word to this node. What is purged is not served again, though it be unchanged: a 304 is of no use.
         if (!isTrusted)
-            return Ask(head, ReuseReason.OutOfTouch);
+            return (ReuseVerb.Forward, ReuseReason.OutOfTouch);
 
         // Section 4, fifth clause.
         if (directives.NoCache)
@@ -89,7 +89,7 @@ internal static class Reuse
         return Ask(head, ReuseReason.Stale);
     }
 
-    private static (ReuseVerb Verb, ReuseReason Reason) Ask(ResponseHead head, ReuseReason reason) =>
+    private static (ReuseVerb Verb, ReuseReason Reason) Ask(in HeadFacts head, ReuseReason reason) =>
         (Validation.HasValidator(head) ? ReuseVerb.Validate : ReuseVerb.Forward, reason);
 
     /// <summary>The request's no-cache, max-age and min-fresh (sections 5.2.1.1, 5.2.1.3, 5.2.1.4).</summary>

@@ -53,7 +53,7 @@ internal static class Storability
             return StoreReason.Authorization;
 
         // Section 7.3: nobody gets another's cookies, not even those that the origin lets be stored; unless the operator knows them.
-        if (response.HasSetCookie && !(policy.StoreSetCookie && Freshness.HasExplicitLifetime(response)))
+        if (response.HasSetCookie && !(policy.StoreSetCookie && Freshness.HasExplicitLifetime(response.Facts)))
             return StoreReason.SetCookie;
 
         // Section 4.1: it would match no request.
@@ -88,7 +88,7 @@ internal static class Storability
         var remaining = Freshness.Bound(lifetime - age);
 
         var whileStale = Longer(Freshness.StaleWhileRevalidate(directives), Freshness.StaleIfError(directives, policy));
-        var forValidation = Validation.HasValidator(response) ? Freshness.Bound(policy.Keep) : TimeSpan.Zero;
+        var forValidation = Validation.HasValidator(response.Facts) ? Freshness.Bound(policy.Keep) : TimeSpan.Zero;
         var retention = Longer(remaining + forValidation, lifetime - age + whileStale);
         if (policy.MaxAge is { } maxAge && maxAge - age < retention)
             retention = maxAge - age;

@@ -19,7 +19,7 @@ internal static class Validation
         StringComparer.OrdinalIgnoreCase,
         HeaderNames.ContentEncoding, HeaderNames.ContentRange, HeaderNames.ContentLength, HeaderNames.ContentMD5, "Content-Digest");
 
-    public static bool HasValidator(ResponseHead stored) => stored.EntityTag is not null || stored.LastModified is not null;
+    public static bool HasValidator(in HeadFacts stored) => stored.HasEntityTag || stored.LastModified is not null;
 
     /// <summary>The validators to send, exactly as the origin wrote them (section 4.3.1).</summary>
     public static ValidationConditions Conditions(ResponseHead stored) =>

@@ -4,14 +4,14 @@ namespace CacheProxy.Storage;
 internal sealed class CachedResource
 {
     // Measured on a 64-bit runtime: this object, the memory cache's entry, its place in the dictionary, and the key's own object.
-    private const int Overhead = 264;
+    private const int Overhead = 272;
 
     // Nearly every key has one variant, and needs no array for it.
     private readonly StoredResponse _newest;
     private readonly StoredResponse[]? _all;
 
     /// <param name="key">The cache key.</param>
-    /// <param name="variants">One at least, the newest first.</param>
+    /// <param name="variants">One at least, the newest first. They are held for this resource, which releases them.</param>
     /// <param name="expires">When the last of them is of no more use.</param>
     public CachedResource(string key, ReadOnlySpan<StoredResponse> variants, DateTimeOffset expires)
     {
@@ -52,13 +52,21 @@ internal sealed class CachedResource
     public void OnStored()
     {
         foreach (var variant in Variants)
-            variant.Body.OnStored();
+            variant.LargeBody?.OnStored();
     }
 
     /// <summary>It no longer does.</summary>
     public void OnRemoved()
     {
         foreach (var variant in Variants)
-            variant.Body.OnRemoved();
+            variant.LargeBody?.OnRemoved();
+        Release();
+    }
+
+    /// <summary>Releases the variants.</summary>
+    public void Release()
+    {
+        foreach (var variant in Variants)
+            variant.Release();
     }
 }

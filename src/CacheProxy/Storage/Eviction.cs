@@ -28,12 +28,12 @@ internal sealed class Eviction(long budgetBytes)
         List<CachedResource>? victims = null;
         lock (_lock)
         {
+            Link_NeedsLock(resource);
             if (replaced is { IsLinked: true })
             {
                 resource.Visited = replaced.Visited;
                 Unlink_NeedsLock(replaced);
             }
-            Link_NeedsLock(resource);
             while (_size > budgetBytes && NextVictim_NeedsLock(resource) is { } victim)
             {
                 Unlink_NeedsLock(victim);
@@ -50,6 +50,14 @@ internal sealed class Eviction(long budgetBytes)
         lock (_lock)
             if (resource.IsLinked)
                 Unlink_NeedsLock(resource);
+    }
+
+    /// <summary>Takes all out.</summary>
+    public void Clear()
+    {
+        lock (_lock)
+            while (_oldest is not null)
+                Unlink_NeedsLock(_oldest);
     }
 
     /// <summary>

@@ -52,13 +52,13 @@ internal sealed class RemoteResponses(
                 isUnshareable |= lease is not null && item.Name == Unshareable && item.Resident < uncacheableMemory; // the key's other items may keep it longer
                 continue;
             }
-            if (StoredResponseCodec.Decode(cacheKey, item.Value.Span, item.Resident, clock.Now, standing, fenceOf) is not var (response, retention)
-                || item.Name != NameOf(response) || item.IsSoft)
+            if (StoredResponseCodec.Decode(cacheKey, item.Value.Span, item.Resident, clock.Now, standing, fenceOf) is not var (response, retention))
                 continue;
-            if (!local.Store(cacheKey, response, retention))
-                continue;
-            if (selected is null || response.AgeAt(clock.Now) < selected.AgeAt(clock.Now))
-                selected = Vary.Matches(response.VaryFields, response.VaryValues, requestFields) ? response : selected;
+            var isBetter = item.Name == NameOf(response) && !item.IsSoft && local.Store(cacheKey, response, retention)
+                && (selected is null || response.AgeAt(clock.Now) < selected.AgeAt(clock.Now))
+                && Vary.Matches(response.VaryFields, response.VaryValues, requestFields);
+            (isBetter ? selected : response)?.Release();
+            selected = isBetter ? response : selected;
         }
         return new RemoteAnswer(RemoteFindKind.Found, selected, isUnshareable, null, found.Position);
     }
@@ -131,7 +131,7 @@ internal sealed class RemoteResponses(
 
 /// <summary>What the remote store said before a fetch.</summary>
 /// <param name="Kind">As it said.</param>
-/// <param name="Response">What is stored for the request; <c>null</c> when nothing is.</param>
+/// <param name="Response">What is stored for the request, held for the caller; <c>null</c> when nothing is.</param>
 /// <param name="IsUnshareable">Another node has found that what comes back cannot be shared.</param>
 /// <param name="Lease">This node is to fetch it for all.</param>
 /// <param name="Position">Where the order stood: the fetch's place in it.</param>

@@ -81,7 +81,7 @@ internal sealed class ResponseStore : IDisposable
 
     /// <summary>Stores a response unless an invalidation came after its fetch began.</summary>
     /// <param name="key">The cache key.</param>
-    /// <param name="response">A whole response.</param>
+    /// <param name="response">A whole response, held by the caller; the store takes a hold of its own.</param>
     /// <param name="retention">How long it is worth keeping; nothing is stored when it is not positive.</param>
     /// <returns>
     /// Whether it is stored: not when it has been overtaken by an invalidation or by a later response in its place, or is larger than the budget.
@@ -101,9 +101,13 @@ internal sealed class ResponseStore : IDisposable
             if (present is not null && HasLater(present, response))
                 return false;
             var expires = Later(now + retention, present?.Expires);
+            response.TryHold(); // the caller holds it, so this does not fail
             var resource = present is null ? new CachedResource(key, [response], expires) : new CachedResource(key, Merge(response, present), expires);
             if (resource.Size > _budgetBytes)
+            {
+                resource.Release();
                 return false;
+            }
             victims = _eviction.Add(resource, replaced);
             using var entry = _cache.CreateEntry(key);
             entry.Value = resource;
@@ -135,13 +139,17 @@ internal sealed class ResponseStore : IDisposable
     {
         _sweepTimer.Dispose();
         _cache.Dispose();
+        _eviction.Clear();
     }
 
     private Lock StripeOf(string key) => _stripes[string.GetHashCode(key) & (Stripes - 1)];
 
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset? other) => other > one ? other.Value : one;
 
-    /// <summary>The newest first; as many of the older ones as the number allows and half of the budget, since a key is evicted as a whole.</summary>
+    /// <summary>
+    /// The newest first; as many of the older ones as the number allows and half of the budget, since a key is evicted as a whole. All held: what is
+    /// being evicted is left out.
+    /// </summary>
     private StoredResponse[] Merge(StoredResponse response, CachedResource replaced)
     {
         var merged = new List<StoredResponse>(replaced.Variants.Length + 1) { response };
@@ -153,7 +161,8 @@ internal sealed class ResponseStore : IDisposable
             size += variant.Size;
             if (merged.Count == _maxVariants || size > _maxVariantsBytes)
                 break; // the oldest go
-            merged.Add(variant);
+            if (variant.TryHold())
+                merged.Add(variant);
         }
         return [.. merged.OrderByDescending(static variant => variant.ResponseTime)];
     }

@@ -35,21 +35,27 @@ internal static class StoredResponseCodec
     private const int Segment = 64 << 10;
     private const ushort NoTrailers = ushort.MaxValue;
 
+    /// <param name="key">The cache key.</param>
+    /// <param name="response">Held by the caller.</param>
+    /// <param name="retention">How much longer it is worth keeping.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="maxBytes">The most that it may come to.</param>
     /// <returns><c>null</c> when it is larger than <paramref name="maxBytes"/> or holds a character that is no byte.</returns>
     public static byte[]? Encode(string key, StoredResponse response, TimeSpan retention, DateTimeOffset now, long maxBytes)
     {
-        if (response.Body.Length > maxBytes)
+        if (response.BodyLength > maxBytes)
             return null;
+        var head = response.ReadHead();
         var writer = new Writer();
         writer.UInt32(Magic);
         writer.Time(response.AgeAt(now));
         writer.Time(response.FreshnessLifetime);
         writer.Time(retention);
-        writer.UInt16(response.Head.StatusCode);
+        writer.UInt16(head.StatusCode);
         writer.Byte(response.RequestWasAuthorized ? (byte)1 : (byte)0);
         writer.Text(key);
-        writer.Text(response.Head.ReasonPhrase);
-        writer.Fields(response.Head.Fields);
+        writer.Text(head.ReasonPhrase);
+        writer.Fields(head.Fields);
         writer.UInt16(response.VaryFields.Length);
         for (var i = 0; i < response.VaryFields.Length; i++)
         {
@@ -60,8 +66,8 @@ internal static class StoredResponseCodec
             writer.Fields([.. trailers]);
         else
             writer.UInt16(NoTrailers);
-        writer.Int64(response.Body.Length);
-        return writer.IsBroken || writer.Length + response.Body.Length > maxBytes ? null : writer.ToArray(response.Body);
+        writer.Int64(response.BodyLength);
+        return writer.IsBroken || writer.Length + response.BodyLength > maxBytes ? null : writer.ToArray(response);
     }
 
     /// <param name="key">The cache key it is to be of.</param>
@@ -70,7 +76,7 @@ internal static class StoredResponseCodec
     /// <param name="now">The time here.</param>
     /// <param name="standing">Where this node stood before it was found; what it is tagged with is in its fields.</param>
     /// <param name="fenceOf">Makes its fence; <c>null</c>: it must not be stored.</param>
-    /// <returns>The response and how much longer it is worth keeping; <c>null</c> for anything else.</returns>
+    /// <returns>The response, held for the caller, and how much longer it is worth keeping; <c>null</c> for anything else.</returns>
     public static (StoredResponse Response, TimeSpan Retention)? Decode(
         string key, ReadOnlySpan<byte> bytes, TimeSpan resident, DateTimeOffset now, Standing standing, Func<string, ResponseHead, long, Fence?> fenceOf)
     {
@@ -96,10 +102,8 @@ internal static class StoredResponseCodec
         var head = new ResponseHead(status, reason, fields, now - resident);
         if (fenceOf(key, head, standing.Local) is not { } fence)
             return null;
-        var response = new StoredResponse
+        var response = new StoredResponse(head, body)
         {
-            Head = head,
-            Body = body,
             Trailers = trailers,
             ResponseTime = now - age - (resident > TimeSpan.Zero ? resident : TimeSpan.Zero), // so that an older copy does not take a newer one's place
             InitialAge = TimeSpan.Zero,
@@ -253,11 +257,14 @@ internal static class StoredResponseCodec
             }
         }
 
-        public byte[] ToArray(Body body)
+        public byte[] ToArray(StoredResponse response)
         {
-            var whole = new byte[Length + body.Length];
+            var whole = new byte[Length + response.BodyLength];
             _bytes.WrittenSpan.CopyTo(whole);
-            body.CopyTo(whole.AsSpan(Length));
+            if (response.LargeBody is { } body)
+                body.CopyTo(whole.AsSpan(Length));
+            else
+                response.BlockBody.CopyTo(whole.AsSpan(Length));
             return whole;
         }
 

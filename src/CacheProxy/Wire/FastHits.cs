@@ -73,7 +73,7 @@ internal sealed class FastHits : IDisposable
     {
         if (resource.Leave is FastLeave known && ReferenceEquals(known.Settings, settings) && _routes.IsCurrent(known))
             return;
-        if (resource.Variants.Length == 1 && HitHead.CanWrite(stored))
+        if (resource.Variants.Length == 1 && HitText.CanWrite(stored))
             resource.Leave = _routes.LeaveOf(context.GetEndpoint(), settings);
     }
 
@@ -101,14 +101,23 @@ internal sealed class FastHits : IDisposable
         if (decision.Verb != ReuseVerb.Serve)
             return 0;
         var outcome = new Outcome(CacheResult.Hit) { TimeToLive = stored.FreshnessLifetime - decision.Age };
-        var written = HitHead.Write(output, stored, decision.Age, CacheStatusText.Of(outcome, null));
-        stored.Body.WriteTo(output);
-        _core.Metrics.Record(outcome, stored.Body.Length);
+        if (!stored.TryHold())
+            return 0; // evicted at this moment
+        int written;
+        try
+        {
+            written = HitText.Write(output, stored, decision.Age, CacheStatusText.Of(outcome, null));
+        }
+        finally
+        {
+            stored.Release();
+        }
+        _core.Metrics.Record(outcome, stored.BodyLength);
         if (_core.HotKeys is { } hotKeys && !request.HasCookie)
             hotKeys.OnHit(key);
         if (started != 0)
-            Record(scheme, stored.Head.StatusCode, leave.Route, Stopwatch.GetElapsedTime(started));
-        return written + (int)stored.Body.Length;
+            Record(scheme, stored.Facts.StatusCode, leave.Route, Stopwatch.GetElapsedTime(started));
+        return written;
     }
 
     public void Dispose() => _meters.Dispose();

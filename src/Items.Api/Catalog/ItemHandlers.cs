@@ -22,25 +22,25 @@ internal static class ItemHandlers
         return TypedResults.Created(string.Create(CultureInfo.InvariantCulture, $"{ListPath(context).ToUriComponent()}/{item.Id}"), item);
     }
 
-    public static async Task<IResult> ListAsync(HttpContext context, ItemStore store)
+    public static async Task<IResult> ListAsync(HttpContext context, ItemReads reads)
     {
         var complaints = new Complaints();
         var request = PageRequest.Read(context.Request.Query, complaints);
         if (!complaints.None)
             return complaints.ToProblem();
-        var page = await store.ListAsync(request, context.RequestAborted);
+        var page = await reads.ListAsync(request, context.RequestAborted);
         context.Response.Headers.Link = page.LinksFrom(ListPath(context));
         return TypedResults.Ok(page);
     }
 
-    public static async Task<IResult> GetAsync(string id, HttpContext context, ItemStore store, TimeProvider time)
+    public static async Task<IResult> GetAsync(string id, HttpContext context, ItemReads reads, TimeProvider time)
     {
         var complaints = new Complaints();
         var number = ReadId(id, complaints);
         var conditions = RequestConditions.Read(context.Request, complaints);
         if (!complaints.None)
             return complaints.ToProblem();
-        if (await store.FindAsync(number, context.RequestAborted) is not { } item)
+        if (await reads.FindAsync(number, context.RequestAborted) is not { } item)
             return Missing(number);
         var outcome = conditions.Weigh(item.EntityTag, item.UpdatedAt);
         if (outcome == ConditionOutcome.Failed)

@@ -18,18 +18,12 @@ internal enum WriteOutcome
 internal readonly record struct WriteResult(WriteOutcome Outcome, Item? Item = null);
 
 /// <summary>
-/// All that the endpoints ask for, for one request: reads of the cache, which asks back here for what it has not; writes of the database. Each write reads the row, weighs the request's conditions against
-/// it and changes it with <c>WHERE id = ... AND version = ...</c> (EF's concurrency token). When another writer came between, no
+/// The database, for one request: what the cache has not, and writes. Each write reads the row, weighs the request's conditions against it and changes it with <c>WHERE id = ... AND version = ...</c> (EF's concurrency token). When another writer came between, no
 /// row matches, and the write begins again from the newer state: so <c>If-Match</c> fails if it must, and without conditions the
 /// last write wins with a version of its own. Each round that fails is one in which another write succeeded.
 /// </summary>
 internal sealed class ItemStore(ItemsContext database, OriginCache cache, ItemKinds kinds, TimeProvider time)
 {
-    public ValueTask<Item?> FindAsync(long id, CancellationToken cancellation) => cache.GetAsync(kinds.Item, ItemKinds.IdOf(id), cancellation);
-
-    public ValueTask<ItemPage> ListAsync(PageRequest request, CancellationToken cancellation) =>
-        cache.GetAsync(kinds.List, ItemKinds.IdOf(request), cancellation);
-
     public Task<Item?> LoadAsync(long id, CancellationToken cancellation) =>
         database.Items.AsNoTracking().SingleOrDefaultAsync(item => item.Id == id, cancellation);
 

@@ -74,10 +74,9 @@ public class HitBenchmarks : IDisposable
     [Benchmark]
     public TimeSpan Decide() => Reuse.Decide(new RequestHead("GET", _fields), _stored, _stored.Fence.Check(_node), _node.IsInTouch, _clock.Now, _policy).Age;
 
-    private StoredResponse Response() => new()
+    private StoredResponse Response() => new(
+        new ResponseHead(200, null, [new("Content-Type", "application/json"), new("Cache-Control", "max-age=3600")], _clock.Now), new Body([new byte[1024]], 1024))
     {
-        Head = new ResponseHead(200, null, [new("Content-Type", "application/json"), new("Cache-Control", "max-age=3600")], _clock.Now),
-        Body = new Body([new byte[1024]], 1024),
         ResponseTime = _clock.Now,
         InitialAge = TimeSpan.Zero,
         FreshnessLifetime = TimeSpan.FromHours(1),

@@ -58,9 +58,9 @@ internal sealed class ModelRedis(Simulation simulation, Safeguards on, int bits,
         _state.Nodes[question.Node] = (new Position(_state.Generation, kind == OrderAnswerKind.Next ? at.Sequence : 0), simulation.Now, number);
         _state.NodesSince ??= simulation.Now;
         var nodes = question.WantsNodes
-            ? _state.Nodes.Where(n => simulation.Now - n.Value.Heard <= live).Select(n => new NodePlace(n.Key, n.Value.Applied)).ToList() : [];
+            ? _state.Nodes.Select(n => new NodePlace(n.Key, n.Value.Applied, TimeSpan.FromTicks(simulation.Now - n.Value.Heard))).ToList() : [];
         if (question.WantsNodes && simulation.Now - _state.NodesSince < live)
-            nodes.Add(new NodePlace("?", default));
+            nodes.Add(new NodePlace("?", default, default));
         List<OrderEntry> entries = kind == OrderAnswerKind.Next ? [.. _state.Stream.Where(e => e.Place.Position.Sequence > at.Sequence)] : [];
         if (kind == OrderAnswerKind.Next && at.Sequence < _state.Sequence && (entries.Count == 0 || entries[0].Place.Position.Sequence != at.Sequence + 1))
             (kind, entries) = (OrderAnswerKind.Gap, []);

@@ -123,7 +123,7 @@ internal sealed class Schedule
                 Fail($"{rule}: node {node} answered a read of {key} from {began} with what was valid at {answer.ValidAt}, invalidated at {mark.Began}");
             if (mark.IsWrite && mark.Key == key && answer.Version < mark.Version)
                 Fail($"{rule}: node {node} answered a read of {key} from {began} with version {answer.Version}, written was {mark.Version}");
-            if (mark.Strength == MarkStrength.Hard && answer.BodyAt < mark.Began && !mark.Lost[node])
+            if (mark.Strength == MarkStrength.Hard && answer.BodyAt < mark.Began)
                 Fail($"R9: node {node} answered a read of {key} from {began} with bytes of {answer.BodyAt}, purged at {mark.Began}");
         }
     }
@@ -257,9 +257,9 @@ internal sealed class Schedule
             (_heard[node], Lost[node], EffectiveAt[node]) = (true, false, now);
             if (_isForgotten)
                 return;
-            foreach (var other in receipt.Nodes.Where(n => n.Applied).Select(n => n.Node[0] - '0'))
+            foreach (var other in receipt.Nodes.Where(n => n.State == NodeState.Applied).Select(n => n.Node[0] - '0'))
                 (_heard[other], EffectiveAt[other]) = (true, Math.Min(EffectiveAt[other], now));
-            if (receipt.Nodes.Count > 0 && receipt.Nodes.All(n => n.Applied)) // nodes that it does not name have fenced themselves
+            if (receipt.Nodes.Count > 0 && receipt.IsComplete) // who has not applied it has fenced itself
                 for (var i = 0; i < Nodes; i++)
                     EffectiveAt[i] = Math.Min(EffectiveAt[i], now);
         }

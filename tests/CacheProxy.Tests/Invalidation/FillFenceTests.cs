@@ -232,9 +232,9 @@ public sealed class FillFenceTests
                 {
                     if (!confirmed)
                         return;
-                    var freshened = Responses.Make(Responses.Bytes(stored!.Body), flight!.Fill.Local, key: _key);
+                    var freshened = Responses.Make(Responses.Bytes(stored!), flight!.Fill.Local, key: _key);
                     if (!cache.Store.Store(_key, freshened, Minute))
-                        cache.Store.Remove(_key, stored);
+                        cache.Store.Remove(_key, stored!);
                 },
                 () =>
                 {
@@ -247,7 +247,7 @@ public sealed class FillFenceTests
             new FlightLimits(1 << 20, Minute, cache.Time),
             new RecordingLimits(1 << 20, Minute, new RecordingBudget(1 << 30), cache.Time));
 
-        private static int ValueOf(StoredResponse stored) => int.Parse(Encoding.UTF8.GetString(Responses.Bytes(stored.Body)), CultureInfo.InvariantCulture);
+        private static int ValueOf(StoredResponse stored) => int.Parse(Encoding.UTF8.GetString(Responses.Bytes(stored)), CultureInfo.InvariantCulture);
 
         private static void Maximum(ref int target, int value)
         {

@@ -60,8 +60,10 @@ public class AnyHeaderTests
         var stored = Stored(head, asked, age, decision);
         var reuse = Reuse.Decide(asked, stored, MarkStrength.None, isTrusted: true, now, policy);
         var isServed = reuse.Verb is ReuseVerb.Serve or ReuseVerb.ServeStale;
-        Validation.Freshen(stored.Head, head, now, policy.StoreSetCookie);
-        Preconditions.Evaluate(asked, stored.Head, 10);
+        var kept = stored.ReadHead();
+        Validation.Freshen(kept, head, now, policy.StoreSetCookie);
+        Preconditions.Evaluate(asked, kept, 10);
+        stored.Release();
 
         return decision.FreshnessLifetime >= TimeSpan.Zero
             && (policy.MaxAge is not { } bound || ((!isServed || reuse.Age <= bound) && (!Reuse.MayServeOnError(stored, now, policy) || stored.AgeAt(now) <= bound)))
@@ -117,10 +119,8 @@ public class AnyHeaderTests
     private static RequestHead Request((string Name, string Value)[] fields) =>
         new("GET", new Dictionary<string, StringValues>(Fields(fields), StringComparer.OrdinalIgnoreCase));
 
-    private static StoredResponse Stored(ResponseHead head, in RequestHead request, TimeSpan age, StoreDecision decision) => new()
+    private static StoredResponse Stored(ResponseHead head, in RequestHead request, TimeSpan age, StoreDecision decision) => new(Validation.StoredHead(head), Body.Empty)
     {
-        Head = Validation.StoredHead(head),
-        Body = Body.Empty,
         ResponseTime = HeaderText.Now,
         InitialAge = age,
         FreshnessLifetime = decision.FreshnessLifetime,

@@ -53,7 +53,7 @@ public class FreshnessTests
         var head = HeaderText.Response(response);
 
         Freshness.ExplicitLifetime(head).ShouldBe(seconds is { } some ? TimeSpan.FromSeconds(some) : null, source);
-        Freshness.HasExplicitLifetime(head).ShouldBe(seconds is not null, source);
+        Freshness.HasExplicitLifetime(head.Facts).ShouldBe(seconds is not null, source);
     }
 
     [Theory]

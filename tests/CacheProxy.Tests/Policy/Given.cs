@@ -49,10 +49,8 @@ internal static class Given
         var forwarded = HeaderText.Request(request);
         var age = Freshness.InitialAge(head, HeaderText.Now, TimeSpan.Zero);
         var decision = Storability.Decide(forwarded, head, age, policy);
-        return new StoredResponse
+        return new StoredResponse(new ResponseHead(200, null, Validation.StoredFields(head), HeaderText.Now), Body.Empty)
         {
-            Head = new ResponseHead(200, null, Validation.StoredFields(head), HeaderText.Now),
-            Body = Body.Empty,
             ResponseTime = HeaderText.Now,
             InitialAge = age,
             FreshnessLifetime = decision.FreshnessLifetime,

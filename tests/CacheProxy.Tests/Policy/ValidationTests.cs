@@ -23,7 +23,7 @@ public class ValidationTests
         var head = HeaderText.Response(stored);
 
         Validation.Conditions(head).ShouldBe(new ValidationConditions(ifNoneMatch, ifModifiedSince), source);
-        Validation.HasValidator(head).ShouldBe(ifNoneMatch is not null || ifModifiedSince is not null, source);
+        Validation.HasValidator(head.Facts).ShouldBe(ifNoneMatch is not null || ifModifiedSince is not null, source);
     }
 
     [Theory]

@@ -92,7 +92,7 @@ public sealed class ClusterTests
         var held = cluster.GetAsync(0, "/items/1");
         await Eventually.TrueAsync(() => cluster.Origin.Requests.Count == 1, "the origin is asked");
         var receipt = await cluster.PurgeAsync(1, "all");
-        receipt.Nodes.Count(node => node.Applied).ShouldBe(3);
+        receipt.Nodes.Count(node => node.State == CacheProxy.Coherence.NodeState.Applied).ShouldBe(3);
         var after = cluster.GetAsync(2, "/items/1"); // the lease of what is held is void: it need not wait
         (await after).ShouldBe("new");
         release.SetResult();
@@ -130,6 +130,65 @@ public sealed class ClusterTests
         for (var node = 0; node < 3; node++)
             (await cluster.GetAsync(node, "/a")).ShouldBe("version 2");
         await Eventually.TrueAsync(() => cluster.StatusAsync(0, "/a").Result.Contains("hit", StringComparison.Ordinal), "it is served unasked again");
+    }
+
+    [Fact]
+    public async Task A_node_that_is_cut_off_never_asks_whether_what_may_have_been_purged_is_unchanged()
+    {
+        await using var cluster = await Cluster.StartAsync(r => r.Head.Contains("If-None-Match: ", StringComparison.Ordinal)
+            ? "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n" : Respond($"fill {r.Number}", "ETag: \"1\""));
+        await cluster.GetAsync(0, "/a");
+        await cluster.Redis.KillAsync();
+        await Eventually.TrueAsync(() => cluster.Nodes.All(node => !node.Core.Node.IsInTouch), "all nodes know that they are cut off");
+        await cluster.PurgeAsync(1, "all"); // node 0 cannot hear of it
+        (await cluster.GetAsync(0, "/a")).ShouldNotBe("fill 1");
+        await cluster.Redis.StartAsync();
+        await Eventually.TrueAsync(() => cluster.Nodes.All(node => node.Core.Node.IsInTouch), "all nodes are in touch again");
+        for (var node = 0; node < 3; node++)
+            (await cluster.GetAsync(node, "/a")).ShouldNotBe("fill 1");
+    }
+
+    [Fact]
+    public async Task A_purge_is_complete_when_the_nodes_that_are_cut_off_let_nobody_board_a_fetch_from_before_it()
+    {
+        var release = new TaskCompletionSource();
+        var isOld = true;
+        await using var cluster = await Cluster.StartAsync(async r =>
+        {
+            var body = Volatile.Read(ref isOld) ? "old" : "new";
+            if (body == "old")
+                await release.Task;
+            await r.WriteAsync(Respond(body));
+        });
+        cluster.Lines[0].Cut();
+        await CacheProxy.Coherence.Tests.Eventually.TrueAsync(async () => (await cluster.PurgeAsync(1, "all")).Nodes.Contains(new("node-0", CacheProxy.Coherence.NodeState.OutOfTouch)), "it is known to be out of touch");
+        var held = cluster.GetAsync(0, "/a");
+        await Eventually.TrueAsync(() => cluster.Origin.Requests.Count == 1, "the origin is asked");
+        Volatile.Write(ref isOld, false);
+        (await cluster.PurgeAsync(1, "all")).IsComplete.ShouldBeTrue();
+        (await cluster.GetAsync(0, "/a")).ShouldBe("new");
+        release.SetResult();
+        (await held).ShouldBe("old"); // it overlapped the purge
+    }
+
+    [Fact]
+    public async Task A_validation_that_is_answered_when_the_node_is_out_of_touch_revives_nothing()
+    {
+        var release = new TaskCompletionSource();
+        await using var cluster = await Cluster.StartAsync(async r =>
+        {
+            var isConditional = r.Head.Contains("If-None-Match: ", StringComparison.Ordinal);
+            if (isConditional)
+                await release.Task;
+            await r.WriteAsync(isConditional ? "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n" : Respond($"fill {r.Number}", "ETag: \"1\"\r\nCache-Control: no-cache"));
+        });
+        await cluster.GetAsync(0, "/a");
+        var held = cluster.GetAsync(0, "/a");
+        await Eventually.TrueAsync(() => cluster.Origin.Requests.Count == 2, "the origin is asked whether it is unchanged");
+        await cluster.Redis.KillAsync();
+        await Eventually.TrueAsync(() => cluster.Nodes.All(node => !node.Core.Node.IsInTouch), "all nodes know that they are cut off");
+        release.SetResult();
+        (await held).ShouldNotBe("fill 1");
     }
 
     [Fact]
@@ -269,6 +328,21 @@ public sealed class ClusterTests
         (await slow).Length.ShouldBe(2000);
     }
 
+    /// <summary>Whoever was on a flight that an invalidation overtook begins another: it does not wait for the same lease from the start.</summary>
+    [Fact]
+    public async Task A_lease_is_waited_for_once_by_a_request()
+    {
+        await using var cluster = await Cluster.StartAsync(r => Respond($"body {r.Number}", "Cache-Groups: \"g\""));
+        var leased = await cluster[0].Core.Node.Store!.FindAsync("x", CacheProxy.Coherence.Tag.Key("http://shop.example/a"), default);
+        leased.Lease.ShouldNotBeNull();
+        var clock = Stopwatch.StartNew();
+        var both = new[] { cluster.GetAsync(1, "/a"), cluster.GetAsync(1, "/a") };
+        await Eventually.TrueAsync(() => cluster[1].Waiting == 2, "both wait for one fetch");
+        await cluster[0].Core.Node.InvalidateAsync(new(CacheProxy.Coherence.MarkStrength.Hard, ["group:http://shop.example g"]), TimeSpan.FromSeconds(5), default);
+        await Task.WhenAll(both);
+        clock.Elapsed.ShouldBeInRange(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(8));
+    }
+
     [Fact]
     public async Task A_failing_origin_does_not_bring_back_what_was_there_before_the_clients_own_write()
     {
@@ -311,6 +385,35 @@ public sealed class ClusterTests
         (await cluster.SendAsync(0, HttpMethod.Put, "/a")).Headers.GetValues("CacheProxy-Seq").ShouldBe(["pending"]);
     }
 
+    [Theory]
+    [InlineData(ReadYourWrites.Field)]
+    [InlineData(ReadYourWrites.Cookie)]
+    public async Task A_later_write_that_has_a_place_does_not_cover_an_earlier_one_that_is_pending(ReadYourWrites kind)
+    {
+        await using var cluster = await Cluster.StartAsync(
+            r => Respond("x", r.Number == 1 ? "CacheProxy-Seq: pending" : "X: y"),
+            options =>
+            {
+                options.Coherence.CallTimeout = TimeSpan.FromSeconds(5);
+                options.Routes["origin"] = new RouteCacheOptions { ReadYourWrites = kind };
+            });
+        var cookies = new Dictionary<string, string>();
+        var token = "";
+        for (var write = 0; write < 2; write++)
+        {
+            var answer = await cluster[0].SendAsync(HttpMethod.Put, "/a", ["Host: shop.example", .. token.Length > 0 ? new[] { token } : []]);
+            foreach (var cookie in kind == ReadYourWrites.Cookie ? answer.Headers.GetValues("Set-Cookie") : [])
+                cookies[cookie.Split('=')[0]] = cookie.Split(';')[0];
+            token = kind == ReadYourWrites.Field ? "CacheProxy-Seq: " + answer.Headers.GetValues("CacheProxy-Seq").Single() : "Cookie: a=b; " + string.Join("; ", cookies.Values);
+        }
+        await cluster.GetAsync(1, "/a");
+        (await cluster.StatusAsync(1, "/a", token)).ShouldContain("fwd");
+        var asked = cluster.Origin.Requests[^1].Head;
+        asked.ShouldContain("CacheProxy-Min-Seq: pending");
+        asked.ShouldNotContain("cacheproxy-seq");
+        asked.ShouldNotContain("cacheproxy-pending");
+    }
+
     [Fact]
     public async Task The_origin_is_told_what_it_must_not_answer_from_behind_and_no_client_can_tell_it()
     {
@@ -325,9 +428,12 @@ public sealed class ClusterTests
 
     private sealed class Cluster : IAsyncDisposable
     {
-        private Cluster(RedisServer redis, ScriptedOrigin origin, RunningProxy[] nodes) => (Redis, Origin, Nodes) = (redis, origin, nodes);
+        private Cluster(RedisServer redis, Relay[] lines, ScriptedOrigin origin, RunningProxy[] nodes) => (Redis, Lines, Origin, Nodes) = (redis, lines, origin, nodes);
 
         public RedisServer Redis { get; }
+
+        /// <summary>From each node to Redis.</summary>
+        public Relay[] Lines { get; }
 
         public ScriptedOrigin Origin { get; }
 
@@ -341,14 +447,15 @@ public sealed class ClusterTests
         public static async Task<Cluster> StartAsync(Func<OriginRequest, Task> script, Action<CacheProxyOptions>? configure = null)
         {
             var redis = await RedisServer.StartAsync();
+            var lines = Enumerable.Range(0, 3).Select(_ => new Relay(redis.Port)).ToArray();
             var origin = new ScriptedOrigin(script);
             var nodes = await Task.WhenAll(Enumerable.Range(0, 3).Select(i => RunningProxy.StartAsync(origin.Address, options =>
             {
-                options.Coherence.Redis = redis.Address;
+                options.Coherence.Redis = $"127.0.0.1:{lines[i].Port}";
                 options.Coherence.NodeName = $"node-{i}";
                 configure?.Invoke(options);
             }, cluster: RunningProxy.Patient, build: builder => builder.Services.AddSingleton(TimeProvider.System))));
-            var cluster = new Cluster(redis, origin, nodes);
+            var cluster = new Cluster(redis, lines, origin, nodes);
             await Eventually.TrueAsync(() => nodes.All(node => node.Core.Node.IsInTouch), "all nodes are in touch");
             return cluster;
         }
@@ -379,6 +486,8 @@ public sealed class ClusterTests
         {
             foreach (var node in Nodes)
                 await node.DisposeAsync();
+            foreach (var line in Lines)
+                await line.DisposeAsync();
             await Origin.DisposeAsync();
             await Redis.DisposeAsync();
         }

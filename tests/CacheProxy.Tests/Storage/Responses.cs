@@ -13,10 +13,8 @@ internal static class Responses
 {
     public static StoredResponse Make(
         byte[] body, long fill = 1, string[]? varyFields = null, string?[]? varyValues = null,
-        IReadOnlyList<KeyValuePair<string, StringValues>>? trailers = null, string key = "a") => new()
+        IReadOnlyList<KeyValuePair<string, StringValues>>? trailers = null, string key = "a") => new(new ResponseHead(200, null, [], default), new Body([body], body.Length))
         {
-            Head = new ResponseHead(200, null, [], default),
-            Body = new Body([body], body.Length),
             Trailers = trailers,
             ResponseTime = default,
             InitialAge = TimeSpan.Zero,
@@ -43,9 +41,11 @@ internal static class Responses
         return bytes;
     }
 
-    public static string KeyOfSignedBody(Body body)
+    /// <summary>Of a stored response that is held, or of a test alone.</summary>
+    public static byte[] Bytes(StoredResponse stored) => Bytes(stored.ReadBody());
+
+    public static string KeyOfSignedBody(byte[] bytes)
     {
-        var bytes = Bytes(body);
         bytes.AsSpan(0, 32).SequenceEqual(SHA256.HashData(bytes.AsSpan(32))).ShouldBeTrue();
         return Encoding.UTF8.GetString(bytes.AsSpan(32)).Split('|')[0];
     }

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace CacheProxy.Checker;
+namespace CacheProxy.Coherence.Tests;
 
 /// <summary>The line between one node and Redis: it can be cut, held (nothing arrives, nothing is lost), or lose the doorbells alone.</summary>
 internal sealed class Relay : IAsyncDisposable

@@ -1,0 +1,93 @@
+using Microsoft.Diagnostics.Tracing;
+using Microsoft.Diagnostics.Tracing.Parsers;
+using Microsoft.Diagnostics.Tracing.Parsers.Clr;
+
+namespace CacheProxy.Benchmarks.Load;
+
+/// <summary>
+/// A fresh server is filled with objects of 1 KB; then it is measured how fast they and one hot URL are, in turns, and how long answers
+/// take while each second as many objects as make 1 % of a million are new.
+/// </summary>
+internal static class FillRun
+{
+    private const long Room = 6L << 30;
+    private const int SequenceLength = 1 << 22;
+    private const double ChurnPerSecond = 20_000; // every second request is for something new
+
+    /// <param name="System">The system.</param>
+    /// <param name="Fill">The filling: each request a miss.</param>
+    /// <param name="BytesPerObject">Growth of its memory, by object.</param>
+    /// <param name="Hot">The hot URL, with all the others stored.</param>
+    /// <param name="Zipf">All of the URLs, zipf 0.9.</param>
+    /// <param name="Churn">At a constant rate, half hits and half new.</param>
+    /// <param name="LongestPause">The longest pause of the garbage collector from start to end; <c>null</c> where there is none.</param>
+    internal sealed record Row(string System, Measurement Fill, double BytesPerObject, List<Measurement> Hot, List<Measurement> Zipf, Measurement Churn, TimeSpan? LongestPause);
+
+    public static async Task<List<Row>> RunAsync(Bench bench, LoadOptions options, int objects)
+    {
+        var keys = Load.Zipf.Sequence(objects, 0.9, SequenceLength, new Random(2));
+        var rows = new List<Row>();
+        foreach (var system in LoadRun.SystemsFor(options, isHit: true))
+            rows.Add(await MeasureAsync(bench, options, system, objects, keys));
+        return rows;
+    }
+
+    private static async Task<Row> MeasureAsync(Bench bench, LoadOptions options, string system, int objects, int[] keys)
+    {
+        var trace = Path.Combine(Path.GetTempPath(), $"cacheproxy-load-{Environment.ProcessId}.nettrace");
+        await bench.StartAsync(system, Room, new()
+        {
+            ["DOTNET_EnableEventPipe"] = "1",
+            ["DOTNET_EventPipeConfig"] = "Microsoft-Windows-DotNETRuntime:0x1:4", // garbage collections
+            ["DOTNET_EventPipeOutputPath"] = trace,
+            ["DOTNET_EventPipeOutputStreaming"] = "1",
+            ["DOTNET_EventPipeCircularMB"] = "16",
+        });
+        var before = bench.MemoryOf(system);
+        var stored = Scenario.Keyed("f");
+        var fill = await bench.MeasureAsync(system, new([stored]), new Pace(Count: objects));
+        await Task.Delay(options.Seconds); // for what is cleared up behind
+        var bytes = (bench.MemoryOf(system) - before) / (double)objects;
+
+        var (hot, zipf) = (new List<Measurement>(), new List<Measurement>());
+        var requests = new Requests([stored], keys);
+        for (var round = 0; round <= options.Rounds; round++)
+            foreach (var (list, work) in new[] { (hot, Scenario.HotRequests), (zipf, requests) })
+            {
+                var measurement = await bench.MeasureAsync(system, work, new Pace(For: options.Seconds));
+                if (round > 0) // the first is the warm-up
+                    list.Add(measurement);
+            }
+
+        var churning = new Requests([stored, Scenario.Keyed("n")], Interleave(keys));
+        var churn = await bench.MeasureAsync(system, churning, new Pace(For: options.Seconds * 3, PerSecond: ChurnPerSecond));
+        bench.Stop(system);
+        var pause = File.Exists(trace) ? LongestPause(trace) : null;
+        File.Delete(trace);
+        return new(system, fill, bytes, hot, zipf, churn, pause);
+    }
+
+    /// <summary>The templates take turns, and so do their keys: one that is stored, one that is new.</summary>
+    private static int[] Interleave(int[] keys)
+    {
+        var both = new int[keys.Length];
+        for (var i = 0; i < both.Length; i++)
+            both[i] = i % 2 == 0 ? keys[i] : i;
+        return both;
+    }
+
+    private static TimeSpan? LongestPause(string trace)
+    {
+        using var source = new EventPipeEventSource(trace);
+        double? suspended = null, longest = null;
+        source.Clr.GCSuspendEEStart += e => suspended = e.Reason is GCSuspendEEReason.SuspendForGC or GCSuspendEEReason.SuspendForGCPrep ? e.TimeStampRelativeMSec : null;
+        source.Clr.GCRestartEEStop += e =>
+        {
+            if (suspended is { } start)
+                longest = Math.Max(longest ?? 0, e.TimeStampRelativeMSec - start);
+            suspended = null;
+        };
+        source.Process();
+        return longest is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : null;
+    }
+}
