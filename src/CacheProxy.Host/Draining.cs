@@ -1,5 +1,6 @@
 using CacheProxy.Admin;
 using CacheProxy.Diagnostics;
+using CacheProxy.Wire;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 
@@ -10,7 +11,7 @@ namespace CacheProxy.Host;
 /// still accepted, because they need a while to notice; and each connection ends with its next response, which says so
 /// (<c>Connection: close</c>, on HTTP/2 GOAWAY), so that no client sends a request into a connection that is being closed.
 /// </summary>
-internal sealed class Draining(Readiness readiness, TimeProvider time, ILogger<Draining> log)
+internal sealed class Draining(Readiness readiness, IServiceProvider services, TimeProvider time, ILogger<Draining> log)
 {
     private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _isDraining;
@@ -47,6 +48,7 @@ internal sealed class Draining(Readiness readiness, TimeProvider time, ILogger<D
     {
         readiness.Drain();
         _isDraining = true;
+        services.GetRequiredService<FastHits>().Stop(); // which would not say close
         var open = Volatile.Read(ref _connections);
         Log.Draining(log, limit, open);
         if (open == 0)

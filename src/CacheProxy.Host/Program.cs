@@ -18,7 +18,7 @@ try
 
     // 2. The parts.
     builder.AddConsoleLog(service.LogFormat);
-    builder.AddProxyServer(service.InlineSockets);
+    builder.AddProxyServer(service.InlineSockets, service.FastHits && !service.AccessLog && !Telemetry.IsOn, TrustedProxies.Of(configuration.Cache.TrustedProxies));
     builder.Services.AddSingleton(TimeProvider.System);
     builder.Services.AddSingleton<Readiness>();
     builder.Services.AddSingleton<PrometheusExporter>();

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -12,7 +13,7 @@ internal static class ProxyServer
 {
     private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
-    public static void AddProxyServer(this WebApplicationBuilder builder, bool inlineSockets)
+    public static void AddProxyServer(this WebApplicationBuilder builder, bool inlineSockets, bool fastHits, Func<IPAddress, bool> isTrustedProxy)
     {
         if (inlineSockets)
         {
@@ -24,11 +25,11 @@ internal static class ProxyServer
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = Timeout.InfiniteTimeSpan); // Shutdown has limits of its own
         builder.Services.AddSingleton<Draining>();
         builder.Services.AddOptions<KestrelServerOptions>()
-            .Configure<Draining>(Configure)
+            .Configure<Draining>((kestrel, draining) => Configure(kestrel, draining, fastHits ? isTrustedProxy : null))
             .Bind(builder.Configuration.GetSection("Kestrel"));
     }
 
-    private static void Configure(KestrelServerOptions kestrel, Draining draining)
+    private static void Configure(KestrelServerOptions kestrel, Draining draining, Func<IPAddress, bool>? fastHitsTrust)
     {
         kestrel.AddServerHeader = false;
         kestrel.AllowSynchronousIO = false;
@@ -41,6 +42,11 @@ internal static class ProxyServer
         kestrel.Limits.MaxRequestHeaderCount = 100;
         kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
         kestrel.Limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
-        kestrel.ConfigureEndpointDefaults(listen => listen.Use(next => connection => draining.TrackAsync(connection, next)));
+        kestrel.ConfigureEndpointDefaults(listen =>
+        {
+            listen.Use(next => connection => draining.TrackAsync(connection, next));
+            if (fastHitsTrust is not null)
+                listen.UseFastHits(fastHitsTrust);
+        });
     }
 }

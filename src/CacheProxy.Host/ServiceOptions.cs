@@ -14,6 +14,12 @@ internal sealed record ServiceOptions
     /// </summary>
     public bool InlineSockets { get; set; } = true;
 
+    /// <summary>
+    /// Whether plain hits are answered on the connection, below HTTP (docs/hits.md). Default <c>false</c>. With <see cref="AccessLog"/> or OTLP every request
+    /// goes the long way all the same, for it is to be seen.
+    /// </summary>
+    public bool FastHits { get; set; }
+
     /// <summary>One line a request, at Information. Default <c>false</c>: it costs most of the throughput.</summary>
     public bool AccessLog { get; set; }
 
@@ -47,6 +53,8 @@ internal sealed record ServiceOptions
     {
         if (InlineSockets != changed.InlineSockets)
             yield return nameof(InlineSockets);
+        if (FastHits != changed.FastHits)
+            yield return nameof(FastHits);
         if (AccessLog != changed.AccessLog)
             yield return nameof(AccessLog);
         if (LogFormat != changed.LogFormat)

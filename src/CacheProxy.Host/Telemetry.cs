@@ -29,9 +29,12 @@ internal sealed class Telemetry : IHostedService, IDisposable
             .Build();
     }
 
+    /// <summary>Whether anything is sent.</summary>
+    public static bool IsOn => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(EndpointVariable));
+
     public static void AddTo(IServiceCollection services)
     {
-        if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable(EndpointVariable)))
+        if (!IsOn)
             return;
         AppContext.SetSwitch("Microsoft.AspNetCore.Hosting.SuppressActivityOpenTelemetryData", false); // spans get method, path and status
         services.AddHostedService<Telemetry>();

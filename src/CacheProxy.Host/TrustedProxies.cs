@@ -1,4 +1,6 @@
+using System.Net;
 using Microsoft.AspNetCore.HttpOverrides;
+using IPNetwork = System.Net.IPNetwork;
 
 namespace CacheProxy.Host;
 
@@ -10,7 +12,7 @@ internal static class TrustedProxies
 {
     public static void Use(WebApplication app, string? proxies)
     {
-        var networks = OptionLists.Split(proxies).Select(p => OptionLists.Network(p)!.Value).ToArray();
+        var networks = Networks(proxies);
         if (networks.Length == 0)
             return;
         var options = new ForwardedHeadersOptions
@@ -24,4 +26,13 @@ internal static class TrustedProxies
             options.KnownIPNetworks.Add(network);
         app.UseForwardedHeaders(options);
     }
+
+    /// <summary>Whether an address is one of them.</summary>
+    public static Func<IPAddress, bool> Of(string? proxies)
+    {
+        var networks = Networks(proxies);
+        return address => networks.Any(network => network.Contains(address) || (address.IsIPv4MappedToIPv6 && network.Contains(address.MapToIPv4())));
+    }
+
+    private static IPNetwork[] Networks(string? proxies) => [.. OptionLists.Split(proxies).Select(p => OptionLists.Network(p)!.Value)];
 }

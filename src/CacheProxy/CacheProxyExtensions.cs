@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Net;
 using CacheProxy.Admin;
 using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
@@ -6,7 +7,10 @@ using CacheProxy.Fetching;
 using CacheProxy.Invalidation;
 using CacheProxy.Pipeline;
 using CacheProxy.Warming;
+using CacheProxy.Wire;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -32,6 +36,8 @@ public static class CacheProxyExtensions
             provider.GetRequiredService<ILoggerFactory>(), provider.GetRequiredService<IMeterFactory>()));
         services.AddHostedService<CoherenceStart>();
         services.TryAddSingleton<CacheCore>();
+        services.TryAddSingleton<FastRoutes>();
+        services.TryAddSingleton<FastHits>();
         services.TryAddSingleton(provider => new PurgeEndpoint(provider.GetRequiredService<CacheCore>().Invalidator));
         services.TryAddSingleton<EndpointRouting>();
         services.TryAddSingleton<Explainer>();
@@ -53,5 +59,25 @@ public static class CacheProxyExtensions
     {
         proxy.UseMiddleware<HttpCacheMiddleware>(proxy.ApplicationServices.GetRequiredService<CacheCore>());
         return proxy;
+    }
+
+    /// <summary>
+    /// Answers plain hits of a listener without TLS on the connection, below HTTP: the same answers at a fraction of the work. Off unless called:
+    /// <c>kestrel.ConfigureEndpointDefaults(listen => listen.UseFastHits())</c>, after all other steps of the connection.
+    /// </summary>
+    /// <remarks>
+    /// Middleware before <c>MapReverseProxy</c> does not see such a hit. What belongs to the route is seen to: hits of routes with authorization, CORS, rate
+    /// limits or any other metadata go through the pipeline. Nothing is answered so while <see cref="KestrelServerOptions.AddServerHeader"/> is on.
+    /// </remarks>
+    public static ListenOptions UseFastHits(this ListenOptions listen) => listen.UseFastHits(null);
+
+    /// <param name="listen">The listener.</param>
+    /// <param name="isTrustedProxy">Whose X-Forwarded-Proto the application believes; <c>null</c>: it is not known.</param>
+    internal static ListenOptions UseFastHits(this ListenOptions listen, Func<IPAddress, bool>? isTrustedProxy)
+    {
+        var hits = listen.ApplicationServices.GetRequiredService<FastHits>();
+        listen.ApplicationServices.GetRequiredService<CacheCore>().FastHits = hits;
+        listen.Use(hits.StepFor(listen.KestrelServerOptions, isTrustedProxy));
+        return listen;
     }
 }

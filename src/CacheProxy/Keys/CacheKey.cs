@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace CacheProxy.Keys;
 
 /// <summary>
@@ -31,6 +33,20 @@ internal static class CacheKey
             position += qualifier.Length;
         }
         return buffer[..position];
+    }
+
+    /// <summary>Writes the key of parts in ASCII that are in normal form already.</summary>
+    /// <returns>Whether the buffer was long enough.</returns>
+    public static bool TryWrite(string scheme, ReadOnlySpan<byte> host, ReadOnlySpan<byte> target, Span<char> buffer, out int length)
+    {
+        length = scheme.Length + 3 + host.Length + target.Length;
+        if (length > buffer.Length)
+            return false;
+        scheme.CopyTo(buffer);
+        "://".CopyTo(buffer[scheme.Length..]);
+        Ascii.ToUtf16(host, buffer[(scheme.Length + 3)..], out _);
+        Ascii.ToUtf16(target, buffer[(scheme.Length + 3 + host.Length)..], out _);
+        return true;
     }
 
     public static string Text(in TargetUri uri) => uri.Qualifier is null

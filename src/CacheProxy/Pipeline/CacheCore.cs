@@ -6,6 +6,7 @@ using CacheProxy.Invalidation;
 using CacheProxy.Keys;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
+using CacheProxy.Wire;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -69,6 +70,9 @@ internal sealed class CacheCore : IDisposable
 
     /// <summary>Learns what is hit most; <c>null</c> when nobody wants to know.</summary>
     public HotKeys? HotKeys { get; }
+
+    /// <summary>Answers hits on connections; <c>null</c> when no listener asks for it.</summary>
+    public FastHits? FastHits { get; set; }
 
     public Coalescer Coalescer { get; }
 

@@ -74,6 +74,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     {
         // (3) The stored responses, and (4) the decision.
         var (resource, stored, decision) = core.Look(uri, head, now, settings, need);
+        core.FastHits?.Open(context);
         if (decision.Verb is ReuseVerb.Serve or ReuseVerb.ServeStale && !stored!.TryHold())
             (stored, decision) = (null, Reuse.DecideMiss(head)); // evicted at this moment
 
@@ -81,6 +82,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         switch (decision.Verb)
         {
             case ReuseVerb.Serve:
+                core.FastHits?.OnHit(context, resource!, stored!, settings); // while it is held
                 var hit = ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Hit));
                 if (core.HotKeys is { } hotKeys && !head.HasCredentials)
                     hotKeys.OnHit(uri);

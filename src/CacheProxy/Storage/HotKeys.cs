@@ -26,15 +26,27 @@ internal sealed class HotKeys(int capacity)
             Count(uri);
     }
 
+    /// <summary>The same, by the key.</summary>
+    public void OnHit(ReadOnlySpan<char> key)
+    {
+        if ((++_hits & (Every - 1)) == 0)
+            Count(key);
+    }
+
     /// <summary>Counts one use.</summary>
     public void Count(in TargetUri uri)
     {
         var length = CacheKey.Length(uri);
-        if (uri.Qualifier is not null || length > CacheKey.StackLength || !_lock.TryEnter())
+        if (uri.Qualifier is null && length <= CacheKey.StackLength)
+            Count(CacheKey.Write(uri, stackalloc char[CacheKey.StackLength]));
+    }
+
+    private void Count(ReadOnlySpan<char> key)
+    {
+        if (!_lock.TryEnter())
             return;
         try
         {
-            var key = CacheKey.Write(uri, stackalloc char[CacheKey.StackLength]);
             var counts = _counts.GetAlternateLookup<ReadOnlySpan<char>>();
             if (counts.TryGetValue(key, out var count))
             {

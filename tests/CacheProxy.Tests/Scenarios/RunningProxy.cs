@@ -19,10 +19,12 @@ internal sealed class RunningProxy : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly StrongBox<int> _waiting;
+    private readonly StrongBox<int> _asked;
 
-    private RunningProxy(WebApplication app, ManualTime time, StrongBox<int> waiting)
+    private RunningProxy(WebApplication app, ManualTime time, StrongBox<int> waiting, StrongBox<int> asked)
     {
         _app = app;
+        _asked = asked;
         _waiting = waiting;
         Time = time;
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToArray();
@@ -40,6 +42,9 @@ internal sealed class RunningProxy : IAsyncDisposable
 
     /// <summary>Requests that the cache could not answer at once: they are aboard a flight, or passing.</summary>
     public int Waiting => Volatile.Read(ref _waiting.Value);
+
+    /// <summary>Requests that have come to YARP's pipeline: all but those that were answered on their connection.</summary>
+    public int Asked => Volatile.Read(ref _asked.Value);
 
     internal CacheCore Core => Services.GetRequiredService<CacheCore>();
 
@@ -60,9 +65,11 @@ internal sealed class RunningProxy : IAsyncDisposable
         Action<WebApplicationBuilder>? build = null,
         HttpProtocols protocols = HttpProtocols.Http1,
         Action<IReverseProxyApplicationBuilder>? afterCache = null,
-        Action<TransformBuilderContext>? transforms = null)
+        Action<TransformBuilderContext>? transforms = null,
+        bool fastHits = false,
+        Action<WebApplication>? before = null)
     {
-        var waiting = new StrongBox<int>();
+        var (waiting, asked) = (new StrongBox<int>(), new StrongBox<int>());
         var time = new ManualTime();
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -72,7 +79,12 @@ internal sealed class RunningProxy : IAsyncDisposable
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.RequestHeaderEncodingSelector = _ => System.Text.Encoding.Latin1;
             kestrel.ResponseHeaderEncodingSelector = _ => System.Text.Encoding.Latin1;
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = protocols);
+            kestrel.Listen(IPAddress.Loopback, 0, listen =>
+            {
+                listen.Protocols = protocols;
+                if (fastHits)
+                    listen.UseFastHits(_ => false);
+            });
             kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
         });
         builder.Services.AddSingleton<TimeProvider>(time);
@@ -96,8 +108,14 @@ internal sealed class RunningProxy : IAsyncDisposable
         reverseProxy.LoadFromMemory([route?.Invoke(routeConfig) ?? routeConfig], [cluster?.Invoke(clusterConfig) ?? clusterConfig]);
         build?.Invoke(builder);
         var app = builder.Build();
+        before?.Invoke(app);
         app.MapReverseProxy(proxy =>
         {
+            proxy.Use((_, next) =>
+            {
+                Interlocked.Increment(ref asked.Value);
+                return next();
+            });
             proxy.Use((_, next) => Count(next(), waiting));
             proxy.UseHttpCache();
             afterCache?.Invoke(proxy);
@@ -106,7 +124,9 @@ internal sealed class RunningProxy : IAsyncDisposable
             proxy.UsePassiveHealthChecks();
         });
         await app.StartAsync();
-        return new RunningProxy(app, time, waiting);
+        if (fastHits)
+            time.Advance(TimeSpan.FromSeconds(1)); // routing has settled
+        return new RunningProxy(app, time, waiting, asked);
     }
 
     /// <summary>Until that many requests wait for the origin: whoever should come aboard is aboard.</summary>

@@ -1,0 +1,93 @@
+using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
+using Yarp.ReverseProxy.Model;
+
+namespace CacheProxy.Pipeline;
+
+/// <summary>
+/// Which routes' hits may be answered without going through the pipeline again: those on whose way nothing stands that could say no, as long as the
+/// configuration is the one under which the pipeline has answered.
+/// </summary>
+internal sealed class FastRoutes : IDisposable
+{
+    private static readonly TimeSpan RoutingSettles = TimeSpan.FromSeconds(1);
+
+    /// <summary>What may stand in an endpoint's metadata: what routing itself and YARP put there. Of anything else it is not known what it does.</summary>
+    private static readonly string[] HarmlessMetadata =
+        [nameof(RouteModel), nameof(HttpMethodMetadata), nameof(HostAttribute), "RouteNameMetadata", "EndpointNameMetadata", "RouteDiagnosticsMetadata", "HeaderMetadata", "QueryParameterMetadata"];
+
+    private readonly EndpointDataSource _endpoints;
+    private readonly List<IDisposable?> _subscriptions = [];
+    private readonly ITimer _settled;
+    private volatile Epoch _epoch = new(false);
+
+    public FastRoutes(EndpointDataSource endpoints, IOptionsMonitor<CacheProxyOptions> options, TimeProvider time, IServiceProvider services)
+    {
+        _endpoints = endpoints;
+        _settled = time.CreateTimer(_ => Begin(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _subscriptions.Add(ChangeToken.OnChange(endpoints.GetChangeToken, Changed));
+        _subscriptions.Add(options.OnChange(_ => Changed()));
+        if (services.GetService<IConfiguration>() is { } configuration)
+            _subscriptions.Add(ChangeToken.OnChange(configuration.GetReloadToken, Changed));
+        Begin();
+    }
+
+    /// <summary>Whether the leave is of the configuration of now.</summary>
+    public bool IsCurrent(FastLeave leave) => ReferenceEquals(leave.Epoch, _epoch);
+
+    /// <summary>The leave for hits on the endpoint of a request that has come through the pipeline; <c>null</c>: they all go through it.</summary>
+    public FastLeave? LeaveOf(Endpoint? endpoint, RouteSettings settings)
+    {
+        var epoch = _epoch;
+        if (endpoint is null || !epoch.IsOpen)
+            return null;
+        var leave = epoch.Leaves.GetOrAdd(endpoint, static (endpoint, state) => IsHarmless(endpoint) && IsHarmless(state.settings) ? new FastLeave(state.epoch, state.settings, RouteOf(endpoint)) : null, (epoch, settings));
+        return leave is null || ReferenceEquals(leave.Settings, settings) ? leave : null;
+    }
+
+    public void Dispose()
+    {
+        _settled.Dispose();
+        foreach (var subscription in _subscriptions)
+            subscription?.Dispose();
+    }
+
+    /// <summary>
+    /// Nothing is answered here until requests that were still routed by the old table are through: the change is told to all who listen in no order
+    /// that one can know.
+    /// </summary>
+    private void Changed()
+    {
+        _epoch = new Epoch(false);
+        _settled.Change(RoutingSettles, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Where fields decide between two routes of one target, one cannot answer for the other.</summary>
+    private void Begin() => _epoch = new Epoch(!_endpoints.Endpoints.Any(endpoint => endpoint.Metadata.GetMetadata<RouteModel>()?.Config.Match?.Headers is { Count: > 0 }));
+
+    private static string? RouteOf(Endpoint endpoint) => endpoint.Metadata.GetMetadata<IRouteDiagnosticsMetadata>() is { Route: var route } ? (route.Length == 0 ? "/" : route) : null;
+
+    private static bool IsHarmless(Endpoint endpoint) => endpoint.Metadata.All(metadata => HarmlessMetadata.Contains(metadata.GetType().Name));
+
+    private static bool IsHarmless(RouteSettings settings) =>
+        settings is { Enabled: true, QueryRules: null, ReadYourWrites: ReadYourWrites.None, Policy.HonorRequestDirectives: false };
+
+    internal sealed class Epoch(bool isOpen)
+    {
+        public bool IsOpen => isOpen;
+
+        public ConcurrentDictionary<Endpoint, FastLeave?> Leaves { get; } = [];
+    }
+}
+
+/// <summary>A route's hits may be answered without the pipeline, by these settings.</summary>
+/// <param name="Epoch">The configuration that it is of.</param>
+/// <param name="Settings">The route's.</param>
+/// <param name="Route">The route's pattern, as metrics have it.</param>
+internal sealed record FastLeave(FastRoutes.Epoch Epoch, RouteSettings Settings, string? Route);

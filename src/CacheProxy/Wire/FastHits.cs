@@ -1,0 +1,151 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.IO.Pipelines;
+using System.Net;
+using CacheProxy.Http;
+using CacheProxy.Keys;
+using CacheProxy.Pipeline;
+using CacheProxy.Policy;
+using CacheProxy.Storage;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Primitives;
+
+namespace CacheProxy.Wire;
+
+/// <summary>
+/// Hits answered on the connection, below Kestrel's HTTP layer. A stored response is answered so once it has been answered through the pipeline, and
+/// by the same policy, asked anew each time.
+/// </summary>
+internal sealed class FastHits : IDisposable
+{
+    private static readonly ActivitySource Tracing = new("Microsoft.AspNetCore");
+    private static readonly RequestHead Plain = new(HttpMethods.Get, new Dictionary<string, StringValues>());
+    private static readonly RequestHead WithCookie = new(HttpMethods.Get, new Dictionary<string, StringValues>(StringComparer.OrdinalIgnoreCase) { ["Cookie"] = "c" });
+
+    private readonly CacheCore _core;
+    private readonly FastRoutes _routes;
+    private readonly MeterListener _meters;
+    private volatile bool _isStopped;
+
+    public FastHits(CacheCore core, FastRoutes routes, IMeterFactory meters)
+    {
+        _core = core;
+        _routes = routes;
+        Fields = new NeutralFields(core.CredentialFields);
+        _meters = new MeterListener
+        {
+            InstrumentPublished = (instrument, _) =>
+            {
+                if (ReferenceEquals(instrument.Meter.Scope, meters) && instrument is Histogram<double> { Name: "http.server.request.duration", Meter.Name: "Microsoft.AspNetCore.Hosting" } duration)
+                    Duration = duration;
+            },
+        };
+        _meters.Start();
+    }
+
+    public NeutralFields Fields { get; }
+
+    /// <summary>The server's own instrument, which counts these hits as all others; <c>null</c> before it is made.</summary>
+    public Histogram<double>? Duration { get; private set; }
+
+    /// <summary>A step of each connection of a listener.</summary>
+    /// <param name="kestrel">Its options: where it would add a field of its own, or take less than a plain request, everything goes through the pipeline.</param>
+    /// <param name="isTrustedProxy">Whose X-Forwarded-Proto is the scheme; <c>null</c>: requests with one go through the pipeline.</param>
+    public Func<ConnectionDelegate, ConnectionDelegate> StepFor(KestrelServerOptions kestrel, Func<IPAddress, bool>? isTrustedProxy) =>
+        next => connection => IsTakenBy(kestrel) ? ConnectAsync(next, connection, kestrel.Limits, isTrustedProxy) : next(connection);
+
+    /// <summary>From now on every request goes through the pipeline.</summary>
+    public void Stop() => _isStopped = true;
+
+    /// <summary>A GET without a body has come through the pipeline: what follows it on its connection may be answered here.</summary>
+    public void Open(HttpContext context)
+    {
+        // The transport that HTTP is spoken on: with TLS, or anything else between, it is another.
+        if (!_isStopped && context.Features.Get<IConnectionTransportFeature>()?.Transport is HitConnection connection && HttpProtocol.IsHttp11(context.Request.Protocol) && Activity.Current is null)
+            connection.Open();
+    }
+
+    /// <summary>The pipeline has answered with a fresh stored response.</summary>
+    public void OnHit(HttpContext context, CachedResource resource, StoredResponse stored, RouteSettings settings)
+    {
+        if (resource.Leave is FastLeave known && ReferenceEquals(known.Settings, settings) && _routes.IsCurrent(known))
+            return;
+        if (resource.Variants.Length == 1 && HitText.CanWrite(stored))
+            resource.Leave = _routes.LeaveOf(context.GetEndpoint(), settings);
+    }
+
+    /// <summary>Answers, if there is a fresh stored response that may be given without the pipeline.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="isFromTrustedProxy">Whether its word on the scheme counts; <c>null</c> when that is not known here.</param>
+    /// <param name="output">Where the answer is written, not sent.</param>
+    /// <param name="started">When the request came, if somebody listens to <see cref="Duration"/>.</param>
+    /// <returns>How many bytes were written; 0: the request is for the pipeline.</returns>
+    public int Answer(in PlainRequest request, bool? isFromTrustedProxy, PipeWriter output, long started)
+    {
+        if (_isStopped || Tracing.HasListeners() || (isFromTrustedProxy is null && !request.ForwardedScheme.IsEmpty))
+            return 0;
+        var scheme = isFromTrustedProxy is true && request.ForwardedScheme.Length == 5 ? "https" : "http";
+        Span<char> buffer = stackalloc char[CacheKey.StackLength];
+        if (!CacheKey.TryWrite(scheme, request.Host, request.Target, buffer, out var length))
+            return 0;
+        var key = buffer[..length];
+        var now = _core.Clock.Now;
+        if (_core.Store.Find(key, now) is not { Leave: FastLeave leave } resource || !_routes.IsCurrent(leave))
+            return 0;
+        var stored = resource.Variants[0];
+        ref readonly var head = ref request.HasCookie ? ref WithCookie : ref Plain;
+        var decision = Reuse.Decide(head, stored, stored.Fence.Check(_core.Node), _core.IsTrusted(leave.Settings, default), now, leave.Settings.Policy);
+        if (decision.Verb != ReuseVerb.Serve)
+            return 0;
+        var outcome = new Outcome(CacheResult.Hit) { TimeToLive = stored.FreshnessLifetime - decision.Age };
+        if (!stored.TryHold())
+            return 0; // evicted at this moment
+        int written;
+        try
+        {
+            written = HitText.Write(output, stored, decision.Age, CacheStatusText.Of(outcome, null));
+        }
+        finally
+        {
+            stored.Release();
+        }
+        _core.Metrics.Record(outcome, stored.BodyLength);
+        if (_core.HotKeys is { } hotKeys && !request.HasCookie)
+            hotKeys.OnHit(key);
+        if (started != 0)
+            Record(scheme, stored.Facts.StatusCode, leave.Route, Stopwatch.GetElapsedTime(started));
+        return written;
+    }
+
+    public void Dispose() => _meters.Dispose();
+
+    /// <summary>With the tags that the hosting layer gives it.</summary>
+    private void Record(string scheme, int status, string? route, TimeSpan duration)
+    {
+        var tags = new TagList { { "url.scheme", scheme }, { "http.request.method", "GET" }, { "network.protocol.version", "1.1" }, { "http.response.status_code", status } };
+        if (route is not null)
+            tags.Add("http.route", route);
+        Duration!.Record(duration.TotalSeconds, tags);
+    }
+
+    private bool IsTakenBy(KestrelServerOptions kestrel) =>
+        kestrel is { AddServerHeader: false, Limits: { MaxRequestLineSize: >= PlainRequest.MaxBytes, MaxRequestHeadersTotalSize: >= PlainRequest.MaxBytes } } && !_core.ShowsKey;
+
+    private async Task ConnectAsync(ConnectionDelegate next, ConnectionContext connection, KestrelServerLimits limits, Func<IPAddress, bool>? isTrustedProxy)
+    {
+        var transport = connection.Transport;
+        bool? isTrusted = connection.RemoteEndPoint is IPEndPoint peer ? isTrustedProxy?.Invoke(peer.Address) : null;
+        connection.Transport = new HitConnection(transport, this, limits, isTrusted);
+        try
+        {
+            await next(connection);
+        }
+        finally
+        {
+            connection.Transport = transport;
+        }
+    }
+}
