@@ -9,13 +9,16 @@ namespace CacheProxy;
 /// Gives every cluster what it does not set itself, and refuses routes and clusters that could not work. YARP calls it whenever it loads
 /// configuration: at start a complaint stops the start, later YARP keeps what it had.
 /// </summary>
-internal sealed class ClusterDefaults(IOptionsFactory<CacheProxyOptions> options) : IProxyConfigFilter
+internal sealed class ClusterDefaults(IOptionsFactory<CacheProxyOptions> options, IEnumerable<IProxyConfigProvider> routes) : IProxyConfigFilter
 {
     /// <summary>
     /// Tells <see cref="OriginClientFactory"/> the connect time-out. It travels in the cluster's metadata because YARP makes a new client
     /// only when the cluster's configuration has changed.
     /// </summary>
     public const string ConnectTimeoutKey = "CacheProxy.ConnectTimeout";
+
+    /// <summary>Tells it that a route of the cluster passes interim responses on, by being there.</summary>
+    public const string InterimResponsesKey = "CacheProxy.InterimResponses";
 
     /// <summary>Enough for any origin that answers; a bound for one that does not. Those beyond it wait, within the activity time-out.</summary>
     private const int MaxConnectionsPerServer = 1024;
@@ -33,6 +36,12 @@ internal sealed class ClusterDefaults(IOptionsFactory<CacheProxyOptions> options
         var current = options.Create(Options.DefaultName);
         var request = cluster.HttpRequest ?? new ForwarderRequestConfig();
         var client = cluster.HttpClient ?? new HttpClientConfig();
+        var metadata = new Dictionary<string, string>(cluster.Metadata ?? new Dictionary<string, string>(), StringComparer.OrdinalIgnoreCase)
+        {
+            [ConnectTimeoutKey] = current.ConnectTimeout.ToString("c", CultureInfo.InvariantCulture),
+        };
+        if (routes.SelectMany(provider => provider.GetConfig().Routes).Any(route => route.ClusterId == cluster.ClusterId && PassesInterimResponses(route, current)))
+            metadata[InterimResponsesKey] = "true";
         return ValueTask.FromResult(cluster with
         {
             HttpRequest = request with { ActivityTimeout = request.ActivityTimeout ?? current.ActivityTimeout },
@@ -42,10 +51,7 @@ internal sealed class ClusterDefaults(IOptionsFactory<CacheProxyOptions> options
                 RequestHeaderEncoding = client.RequestHeaderEncoding ?? HeaderEncoding,
                 ResponseHeaderEncoding = client.ResponseHeaderEncoding ?? HeaderEncoding,
             },
-            Metadata = new Dictionary<string, string>(cluster.Metadata ?? new Dictionary<string, string>(), StringComparer.OrdinalIgnoreCase)
-            {
-                [ConnectTimeoutKey] = current.ConnectTimeout.ToString("c", CultureInfo.InvariantCulture),
-            },
+            Metadata = metadata,
         });
     }
 
@@ -78,6 +84,12 @@ internal sealed class ClusterDefaults(IOptionsFactory<CacheProxyOptions> options
         var at = $"ReverseProxy:Routes:{route.RouteId}:Metadata";
         var overrides = OptionsReader.ReadMetadata(at, route.Metadata, complaints);
         CacheProxyOptionsValidator.CheckRoute($"{at}:{RouteCacheOptions.MetadataPrefix}", overrides, options, complaints);
+    }
+
+    private static bool PassesInterimResponses(RouteConfig route, CacheProxyOptions options)
+    {
+        options.Routes.TryGetValue(route.RouteId, out var overrides);
+        return overrides?.PassInterimResponses ?? OptionsReader.ReadMetadata("", route.Metadata, []).PassInterimResponses ?? false;
     }
 
     private static void ThrowOn(List<string> complaints)

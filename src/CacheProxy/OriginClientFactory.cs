@@ -1,4 +1,5 @@
 using System.Globalization;
+using CacheProxy.Fetching;
 using Microsoft.Extensions.Logging;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -14,15 +15,21 @@ internal sealed class OriginClientFactory(ILogger<ForwarderHttpClientFactory> lo
     private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(4);
 
     protected override bool CanReuseOldClient(ForwarderHttpClientContext context) =>
-        base.CanReuseOldClient(context) && ConnectTimeout(context.OldMetadata) == ConnectTimeout(context.NewMetadata);
+        base.CanReuseOldClient(context) && ConnectTimeout(context.OldMetadata) == ConnectTimeout(context.NewMetadata)
+        && PassesInterimResponses(context.OldMetadata) == PassesInterimResponses(context.NewMetadata);
 
     protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
     {
         handler.PooledConnectionIdleTimeout = IdleTimeout;
         if (ConnectTimeout(context.NewMetadata) is { } timeout)
             handler.ConnectTimeout = timeout;
+        if (PassesInterimResponses(context.NewMetadata))
+            handler.PlaintextStreamFilter = InterimObserver.Filter;
         base.ConfigureHandler(context, handler);
     }
+
+    private static bool PassesInterimResponses(IReadOnlyDictionary<string, string>? metadata) =>
+        metadata is not null && metadata.ContainsKey(ClusterDefaults.InterimResponsesKey);
 
     private static TimeSpan? ConnectTimeout(IReadOnlyDictionary<string, string>? metadata) =>
         metadata is not null && metadata.TryGetValue(ClusterDefaults.ConnectTimeoutKey, out var text)

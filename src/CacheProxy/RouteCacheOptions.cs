@@ -55,6 +55,19 @@ public sealed class RouteCacheOptions
     /// </summary>
     public bool? StoreCloseDelimited { get; set; }
 
+    /// <summary>
+    /// Whether interim responses (102, 103) go on to the client whose request the origin is working on, over HTTP/1.1 on both sides:
+    /// <c>true</c> only when everything between the clients and the proxy can take them (nginx 1.22 cannot). Default <c>false</c>.
+    /// </summary>
+    public bool? PassInterimResponses { get; set; }
+
+    /// <summary>
+    /// Whether a request that selects no stored variant by the text of its Accept-Language is given the one whose Content-Language it likes best:
+    /// <c>true</c> only when the origins choose by that alone, and do not have a language both with and without a region. Default
+    /// <c>false</c>: which language the origin would choose is not guessed.
+    /// </summary>
+    public bool? SelectByLanguage { get; set; }
+
     /// <summary>Whether a client's no-cache, no-store, max-age, max-stale and min-fresh count. Default <c>false</c>: a client cannot force load on the origin.</summary>
     public bool? HonorRequestDirectives { get; set; }
 
@@ -75,6 +88,12 @@ public sealed class RouteCacheOptions
     /// Default <c>false</c>.
     /// </summary>
     public bool? QuerySort { get; set; }
+
+    /// <summary>
+    /// Whether No-Vary-Search in responses counts: a stored response answers requests whose query differs only as the field allows, though
+    /// the origin saw the first one's. Default <c>false</c>.
+    /// </summary>
+    public bool? NoVarySearch { get; set; }
 
     /// <summary>
     /// QUERY requests (RFC 10008) with at most this many bytes of content are answered from the store, keyed by their content. Default 0: they

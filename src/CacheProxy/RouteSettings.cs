@@ -15,6 +15,15 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
     /// <summary>See <see cref="RouteCacheOptions.StoreCloseDelimited"/>.</summary>
     public bool StoreCloseDelimited { get; init; }
 
+    /// <summary>See <see cref="RouteCacheOptions.PassInterimResponses"/>.</summary>
+    public bool PassInterimResponses { get; init; }
+
+    /// <summary>See <see cref="RouteCacheOptions.SelectByLanguage"/>.</summary>
+    public bool SelectByLanguage { get; init; }
+
+    /// <summary>See <see cref="RouteCacheOptions.NoVarySearch"/>.</summary>
+    public bool NoVarySearch { get; init; }
+
     /// <summary>What becomes of the query; <c>null</c>: it stays as it is.</summary>
     public QueryRules? QueryRules { get; init; }
 
@@ -43,9 +52,12 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
             said.DefaultLifetimeWithCookie ??= next?.DefaultLifetimeWithCookie;
             said.StoreSetCookie ??= next?.StoreSetCookie;
             said.StoreCloseDelimited ??= next?.StoreCloseDelimited;
+            said.PassInterimResponses ??= next?.PassInterimResponses;
+            said.SelectByLanguage ??= next?.SelectByLanguage;
             said.QueryAllow ??= next?.QueryAllow;
             said.QueryDeny ??= next?.QueryDeny;
             said.QuerySort ??= next?.QuerySort;
+            said.NoVarySearch ??= next?.NoVarySearch;
             said.QueryMethodBytes ??= next?.QueryMethodBytes;
             said.HonorRequestDirectives ??= next?.HonorRequestDirectives;
             said.OutOfTouchGrace ??= next?.OutOfTouchGrace;
@@ -71,8 +83,11 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
             Math.Min(said.MaxBodyBytes ?? options.MaxBodyBytes, CacheProxyOptionsValidator.LargestBody(options)))
         {
             StoreCloseDelimited = said.StoreCloseDelimited ?? false,
+            PassInterimResponses = said.PassInterimResponses ?? false,
+            SelectByLanguage = said.SelectByLanguage ?? false,
             QueryRules = QueryRules.From(
                 said.QueryAllow is null ? null : OptionLists.Split(said.QueryAllow), OptionLists.Split(said.QueryDeny), said.QuerySort ?? false),
+            NoVarySearch = said.NoVarySearch ?? false,
             QueryMethodBytes = (int)(said.QueryMethodBytes ?? 0),
             OutOfTouchGrace = said.OutOfTouchGrace ?? TimeSpan.Zero,
             ReadYourWrites = said.ReadYourWrites ?? ReadYourWrites.None,

@@ -25,6 +25,9 @@ switch (args)
     case ["outputcache", var address, var origin, var bytes]:
         await YarpServer.RunAsync(address, origin, inlineSockets: true, long.Parse(bytes, CultureInfo.InvariantCulture));
         break;
+    case ["memory", .. var rest]:
+        MemoryLoad.Run(rest);
+        break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
         break;

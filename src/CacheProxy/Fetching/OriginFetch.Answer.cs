@@ -26,7 +26,7 @@ internal sealed partial class OriginFetch
         var varyFields = Vary.Fields(head.Vary);
         // What is not fresh even now is stored for later needs only: to whoever else waits the origin might say something else.
         var isFresh = decision.Store && decision.FreshnessLifetime > _initialAge;
-        var shared = varyFields is not null && (isFresh || Storability.MayShareError(request, head));
+        var shared = varyFields is not null && _order.IsFoundBy(head) && (isFresh || Storability.MayShareError(request, head));
         if (decision.Store)
             _storedHead = head;
         else
@@ -50,6 +50,7 @@ internal sealed partial class OriginFetch
     private StoreDecision Storable(ResponseHead head, StoreDecision decision, string[]? names) =>
         head.ContentLength > _order.Settings.MaxBodyBytes ? decision with { Store = false, Reason = StoreReason.TooLarge }
         : !_order.Settings.StoreCloseDelimited && Context.Features.Get<CloseDelimited>() is not null ? decision with { Store = false, Reason = StoreReason.Incomplete }
+        : !_order.IsFoundBy(head) ? decision with { Store = false, Reason = StoreReason.SearchRule }
         : names is null ? decision with { Store = false, Reason = StoreReason.TooManyGroups }
         : decision;
 
@@ -101,6 +102,8 @@ internal sealed partial class OriginFetch
         var freshened = MakeStored(head, stored.ReadBody(), stored.Trailers, decision);
         if (freshened is not null)
             _flight.Fenced(freshened.Fence); // who boarded before its groups were known may have come after an invalidation of one
+        if (decision.Store && !_order.IsFoundBy(head))
+            decision = decision with { Store = false, Reason = StoreReason.SearchRule };
         if (!decision.Store || freshened is null || !_fetcher.Store.Store(_order.CacheKey, freshened, decision.Retention))
         {
             _fetcher.Refusals.Remember(_order.CacheKey, decision.Store ? StoreReason.Overtaken : decision.Reason, head.StatusCode, _responseTime);

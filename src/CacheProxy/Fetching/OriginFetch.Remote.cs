@@ -44,7 +44,7 @@ internal sealed partial class OriginFetch
             Publish(new FlightAnswer(FlightAnswerKind.Alone));
             return true;
         }
-        if (_remote.Response is not { } found
+        if (_remote.Response is not { } found || !_order.IsFoundBy(found)
             || Reuse.Decide(Request, found, found.Fence.Check(_fetcher.Node), isTrusted: true, _fetcher.Clock.Now, _order.Settings.Policy).Verb != ReuseVerb.Serve)
             return false;
         _flight.Fenced(found.Fence);

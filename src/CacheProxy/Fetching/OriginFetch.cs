@@ -74,6 +74,8 @@ internal sealed partial class OriginFetch
                     return; // by way of the end
                 RequireOfOrigin();
             }
+            if (_order.Interim is not null)
+                InterimSink.Current = _order.Interim;
             await _next(Context);
             var failed = Context.Features.Get<IForwarderErrorFeature>() is not null;
             if (!failed)
@@ -115,6 +117,8 @@ internal sealed partial class OriginFetch
         if (reasonPhrase == ReasonPhrases.GetReasonPhrase(statusCode))
             reasonPhrase = null;
         var head = new ResponseHead(statusCode, reasonPhrase, fields, _responseTime);
+        if (_order.Settings.NoVarySearch && statusCode is >= 200 and < 300)
+            _fetcher.SearchRules.Learn(CacheKey.UriOf(_order.CacheKey), head);
         _initialAge = Freshness.InitialAge(head, _fetcher.Time.GetUtcNow(), _responseTime - _requestTime);
         if (statusCode == StatusCodes.Status304NotModified)
             OnNotModified(head);
@@ -231,7 +235,18 @@ internal sealed partial class OriginFetch
 /// <param name="Stale">The stored response that may stand in for an error, if it is still there; <c>null</c> for none.</param>
 /// <param name="Since">When the one who began it was found to need it, as a timestamp.</param>
 /// <param name="Need">What the one who began it has written before.</param>
-internal sealed record FetchOrder(string CacheKey, RouteSettings Settings, StoredResponse? Validating, StoredResponse? Stale, long Since, Need Need = default);
+/// <param name="SearchRule">The text of the rule that has made the key of the request's query; <c>null</c>: none has.</param>
+/// <param name="Interim">Where interim responses go: to the one who began it alone, for nobody knows yet who else may have the answer.</param>
+internal sealed record FetchOrder(
+    string CacheKey, RouteSettings Settings, StoredResponse? Validating, StoredResponse? Stale, long Since, Need Need = default, string? SearchRule = null,
+    InterimSink? Interim = null)
+{
+    /// <summary>Whether the response may be found by the key: it gives the rule that has made it, or the key is the request's own URI.</summary>
+    public bool IsFoundBy(ResponseHead head) => SearchRule is null || SearchRule == Keys.SearchRule.TextOf(head[Keys.SearchRule.FieldName]);
+
+    /// <inheritdoc cref="IsFoundBy(ResponseHead)"/>
+    public bool IsFoundBy(StoredResponse stored) => SearchRule is null || SearchRule == stored.ReadField(Keys.SearchRule.FieldName);
+}
 
 /// <summary>Set on an exchange whose response ends with its connection, so that a whole one looks like one that was cut.</summary>
 internal sealed class CloseDelimited

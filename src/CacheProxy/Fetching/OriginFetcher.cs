@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
+using CacheProxy.Keys;
 using CacheProxy.Pipeline;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
@@ -55,6 +56,9 @@ internal sealed class OriginFetcher(
     public IServiceScopeFactory Scopes => scopes;
 
     public Refusals Refusals { get; } = new();
+
+    /// <summary>What responses have said of the queries of their paths, for routes where it counts.</summary>
+    public SearchRules SearchRules { get; } = new();
 
     /// <summary>Our name in CDN-Loop.</summary>
     public string LoopName => loopName;

@@ -62,6 +62,21 @@ internal static class FieldLines
         return default;
     }
 
+    /// <summary>The value of a field that has one line; empty when it has none, or more.</summary>
+    public static ReadOnlySpan<byte> FindOnly(ReadOnlySpan<byte> bytes, string name)
+    {
+        ReadOnlySpan<byte> found = default;
+        var count = 0;
+        while (!bytes.IsEmpty)
+        {
+            var line = new Line(bytes);
+            if (Ascii.EqualsIgnoreCase(line.Name, name) && count++ == 0)
+                found = line.Value;
+            bytes = line.Rest;
+        }
+        return count == 1 ? found : default;
+    }
+
     /// <summary>The first line of some.</summary>
     private readonly ref struct Line
     {

@@ -58,7 +58,7 @@ internal sealed class Invalidator
     {
         var uri = target.Uri;
         var key = CacheKey.Text(uri);
-        var tags = new List<string> { Tag.Key(key) };
+        var tags = new List<string>(Tags.OfUri(key));
         AddReference(responseFields.Location);
         AddReference(responseFields.ContentLocation);
         var groups = StringList.Parse(responseFields["Cache-Group-Invalidation"]) ?? [];
@@ -71,7 +71,7 @@ internal sealed class Invalidator
             _metrics.Invalidated("group");
         var before = _node.Applied;
         var isFirst = Tags.Of(key, responseFields["Cache-Groups"], responseFields["Surrogate-Key"], responseFields["Cache-Tag"]) is { } names
-            && new Fence(key, names, since).Check(_node) == MarkStrength.None;
+            && new Fence(key, [.. names, Tags.Path(key)], since).Check(_node) == MarkStrength.None;
         var receipt = await _node.InvalidateAsync(new Coherence.Invalidation(MarkStrength.Hard, tags, ban), _writeWait, CancellationToken.None);
         var after = _node.Applied;
         return (receipt.Position, isFirst && after == before + 1 ? after : null);
@@ -82,7 +82,7 @@ internal sealed class Invalidator
                 return;
             other = target.Rules?.Apply(other) ?? other;
             if (other != uri.Target)
-                tags.Add(Tag.Key(CacheKey.Text(uri with { Target = other })));
+                tags.AddRange(Tags.OfUri(CacheKey.Text(uri with { Target = other })));
         }
     }
 
@@ -129,15 +129,11 @@ internal sealed class Invalidator
     {
         if (invalidation.Strength != MarkStrength.Hard)
             return;
-        var ownKeys = 0;
         foreach (var tag in invalidation.Tags)
-        {
-            if (!tag.StartsWith(Tag.Key(""), StringComparison.Ordinal))
-                continue;
-            _store.Remove(tag[Tag.Key("").Length..]);
-            ownKeys++;
-        }
-        if (ownKeys == invalidation.Tags.Count && invalidation.Ban is null)
+            if (tag.StartsWith(Tag.Key(""), StringComparison.Ordinal))
+                _store.Remove(tag[Tag.Key("").Length..]);
+        // What else is found by queries of the path is hidden, and goes with its time: it is not worth going through everything at each write.
+        if (invalidation.Ban is null && invalidation.Tags.All(Tags.IsOfUri))
             return;
         if (Interlocked.Exchange(ref _sweepWanted, 1) == 0)
             ThreadPool.UnsafeQueueUserWorkItem(static invalidator => invalidator.Sweep(), this, preferLocal: false);
@@ -149,10 +145,7 @@ internal sealed class Invalidator
         lock (_sweeping)
         {
             Volatile.Write(ref _sweepWanted, 0);
-            foreach (var resource in _store.All)
-                foreach (var stored in resource.Variants)
-                    if (stored.Fence.Check(_node) == MarkStrength.Hard)
-                        _store.Remove(resource.Key, stored);
+            _store.RemoveHidden();
         }
     }
 }

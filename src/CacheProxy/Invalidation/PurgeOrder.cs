@@ -52,7 +52,7 @@ internal sealed record PurgeOrder(string Kind, Coherence.Invalidation Invalidati
         switch (name)
         {
             case "url":
-                return ReadKey(name, text, complaints) is { } key ? new(strength, [Tag.Key(key)]) : null;
+                return ReadKey(name, text, complaints) is { } key ? new(strength, Tags.OfUri(key)) : null;
             case "prefix":
                 return ReadKey(name, text, complaints) is { } prefix ? Ban(name, strength, BanKind.Prefix, prefix, complaints) : null;
             case "host":

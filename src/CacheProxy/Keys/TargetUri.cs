@@ -15,6 +15,11 @@ internal readonly record struct TargetUri(string Scheme, string Host, string Tar
     /// <summary>What else the answer depends on, as part of the key; <c>null</c> for nothing.</summary>
     public string? Qualifier { get; init; }
 
+    /// <summary>
+    /// The text of the <see cref="SearchRule"/> that has made the target for the key; the origin gets it as it came. <c>null</c>: none has.
+    /// </summary>
+    public string? SearchRule { get; init; }
+
     /// <param name="scheme"><c>http</c> or <c>https</c>, as the client used it with the outermost trusted proxy.</param>
     /// <param name="host">The Host field.</param>
     /// <param name="rawTarget">The request target as it stood in the request line.</param>

@@ -64,6 +64,20 @@ internal static class Vary
         return true;
     }
 
+    /// <summary>As <see cref="Matches"/>, where the request's Accept-Language is not asked about; <c>false</c> when no field is that.</summary>
+    public static bool MatchesButForLanguage(string[] fields, string?[] values, IDictionary<string, StringValues> request)
+    {
+        var isLanguage = false;
+        for (var i = 0; i < fields.Length; i++)
+        {
+            if (VaryValue.IsAcceptLanguage(fields[i]))
+                isLanguage = true;
+            else if (!VaryValue.Equals(fields[i], values[i], request.TryGetValue(fields[i], out var lines) ? lines : default))
+                return false;
+        }
+        return isLanguage;
+    }
+
     private static bool Contains(List<string> fields, ReadOnlySpan<char> name)
     {
         foreach (var field in fields)

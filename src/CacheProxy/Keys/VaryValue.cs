@@ -44,7 +44,7 @@ internal static class VaryValue
 
     private static bool IsAcceptEncoding(string field) => field.Equals("Accept-Encoding", StringComparison.OrdinalIgnoreCase);
 
-    private static bool IsAcceptLanguage(string field) => field.Equals("Accept-Language", StringComparison.OrdinalIgnoreCase);
+    public static bool IsAcceptLanguage(string field) => field.Equals("Accept-Language", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The lines with a comma between each two.</summary>
     private static int MaxLength(StringValues lines)

@@ -72,6 +72,9 @@ internal sealed class CacheCore : IDisposable
 
     public Coalescer Coalescer { get; }
 
+    /// <summary>What responses have said of the queries of their paths, for routes where it counts.</summary>
+    public SearchRules SearchRules => Fetcher.SearchRules;
+
     public DeliveryBudget Deliveries { get; }
 
     public OriginFetcher Fetcher { get; }
@@ -102,9 +105,21 @@ internal sealed class CacheCore : IDisposable
         Span<char> buffer = length <= CacheKey.StackLength ? stackalloc char[CacheKey.StackLength] : new char[length];
         var resource = Store.Find(CacheKey.Write(uri, buffer), now);
         var stored = resource is null ? null : ResponseStore.Select(resource, head.Fields);
+        if (stored is null && resource is not null && settings.SelectByLanguage)
+            stored = ResponseStore.SelectByLanguage(resource, head.Fields);
+        if (uri.SearchRule is { } rule && stored is not null && stored.ReadField(SearchRule.FieldName) != rule)
+            stored = null;
         var isTrusted = IsTrusted(settings, need); // before the fence: whoever was out of touch a moment ago may just be hearing of a purge
         var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, stored.Fence.Check(Node), isTrusted, now, settings.Policy);
         return (resource, stored, decision);
+    }
+
+    /// <summary>The URI as it is keyed: what the responses of its path have said makes no difference is taken out.</summary>
+    public TargetUri Keyed(in TargetUri uri, RouteSettings settings)
+    {
+        if (!settings.NoVarySearch || SearchRules.Find(uri) is not { } rule || rule.Apply(uri.Target) is var target && ReferenceEquals(target, uri.Target))
+            return uri; // what is stored for the URI itself is right for it under any rule
+        return uri with { Target = target, SearchRule = rule.Text };
     }
 
     /// <summary>Whether what is stored here may be used unasked: this node hears of invalidations, and has heard of those that the client knows of.</summary>
@@ -113,9 +128,14 @@ internal sealed class CacheCore : IDisposable
 
     /// <summary>How a flight of that route begins, unless the store has changed since the caller found <paramref name="known"/> there.</summary>
     public Func<string, Standing, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, fill) =>
-        ReferenceEquals(Store.Find(cacheKey, Clock.Now), known)
-            ? new Flight(key, cacheKey, fill, _flightLimits, RecordingLimitsOf(settings))
-            : null;
+    {
+        if (!ReferenceEquals(Store.Find(cacheKey, Clock.Now), known))
+            return null;
+        var flight = new Flight(key, cacheKey, fill, _flightLimits, RecordingLimitsOf(settings));
+        if (settings.NoVarySearch)
+            flight.Fenced(new Fence(CacheKey.UriOf(cacheKey), [Tags.Path(cacheKey)], fill.Local)); // who boards it may have come with another query
+        return flight;
+    };
 
     public RecordingLimits RecordingLimitsOf(RouteSettings settings) => new(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time);
 

@@ -52,6 +52,7 @@ internal static class CacheStatusText
         StoreReason.TooLarge => "too-large",
         StoreReason.Incomplete => "close-delimited",
         StoreReason.TooManyGroups => "too-many-groups",
+        StoreReason.SearchRule => "search-rule",
         StoreReason.Cut => "cut",
         StoreReason.Overtaken => "overtaken",
         _ => "not-stored",

@@ -37,6 +37,7 @@ internal sealed class Explainer
             return new Explanation("refuse", "No route of the proxy leads there; the answer is 404.");
         var settings = _core.Routes.For(route);
         uri = uri with { Target = settings.QueryRules?.Apply(uri.Target) ?? uri.Target };
+        uri = _core.Keyed(uri, settings);
         var key = CacheKey.Text(uri);
         var explanation = new Explanation("pass", "") { Route = route.Config.RouteId, Key = key, Now = now };
 

@@ -50,6 +50,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             ApplyRules(rules, request, raw, ref uri);
         if (HasBodyOrUpgrade(context))
             return PassAsync(context, uri, ForwardReason.Bypass);
+        if (settings.NoVarySearch)
+            uri = core.Keyed(uri, settings); // for the key alone: the origin is asked as the client asked
         var need = SessionToken.Take(request, settings.ReadYourWrites);
         var head = new RequestHead(request.Method, request.Headers, core.CredentialFields);
         if (head.HasOriginPreconditions)
@@ -108,7 +110,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         new(CacheKey.Text(uri), settings,
             Validating: decision.Verb == ReuseVerb.Validate ? stored : null,
             Stale: decision.Reason is ReuseReason.Stale && need.IsMetAt(core.Node.Standing.Shared) ? stored : null,
-            Since: core.Time.GetTimestamp(), need);
+            Since: core.Time.GetTimestamp(), need, uri.SearchRule);
 
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(
@@ -129,18 +131,19 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 await LookAsync(context, uri, order.Settings, again, core.Clock.Now, order.Need);
                 return;
             }
+            var relay = boarding.Leads ? RelayOf(context, order.Settings) : null;
             try
             {
                 if (boarding.Leads)
                 {
-                    core.Fetcher.Start(context, next, boarding.Flight, order);
+                    core.Fetcher.Start(context, next, boarding.Flight, order with { Interim = relay });
                     await boarding.Reader.HeadAsync(context.RequestAborted);
                 }
                 var answer = boarding.Flight.Answer ?? await boarding.Flight.AnswerAsync(context.RequestAborted);
                 // Read anew: a head that is kept while one waits for the origin's costs more.
                 var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
                 var overtaken = !boarding.Leads && boarding.Flight.IsOvertaken(core.Node); // by what it turned out to be tagged with
-                if (overtaken || (!boarding.Leads && !MayShare(answer, head, order.Settings.Policy)))
+                if (overtaken || (!boarding.Leads && !MayShare(answer, head, order)))
                 {
                     if (!answer.IsShared)
                         break;
@@ -158,6 +161,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             finally
             {
                 boarding.Flight.Leave(boarding.Reader);
+                if (relay is not null)
+                    await relay.CloseAsync();
             }
         }
         await PassAsync(context, uri, reason, need: order.Need);
@@ -260,8 +265,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             return;
         try
         {
-            core.Fetcher.Start(context, next, flight,
-                new FetchOrder(cacheKey, settings, Validation.HasValidator(stored.Facts) ? stored : null, stored, core.Time.GetTimestamp()));
+            core.Fetcher.Start(context, next, flight, new FetchOrder(
+                cacheKey, settings, Validation.HasValidator(stored.Facts) ? stored : null, stored, core.Time.GetTimestamp(), SearchRule: uri.SearchRule));
         }
         catch (Exception exception)
         {
@@ -272,24 +277,26 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     private static string[] VaryFieldsOf(CachedResource? resource) => resource?.Variants[0].VaryFields ?? [];
 
     /// <summary>Another's answer goes only to a request that could have it for itself: each who waits is asked about anew.</summary>
-    private bool MayShare(FlightAnswer answer, in RequestHead head, CachePolicy policy) => answer.Kind switch
+    private bool MayShare(FlightAnswer answer, in RequestHead head, FetchOrder order) => answer.Kind switch
     {
-        FlightAnswerKind.Recorded => answer.IsShared && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields)
-            && (!answer.Decision.Store || Storability.Decide(head, answer.Head!, TimeSpan.Zero, policy).Store),
-        FlightAnswerKind.Freshened => answer.IsShared && MayHave(answer.Stored!, head, policy), // the 304 may have made it private
-        FlightAnswerKind.Found => MayHave(answer.Stored!, head, policy),
-        FlightAnswerKind.StaleOnError => MayHave(answer.Stored!, head, policy),
+        FlightAnswerKind.Recorded => answer.IsShared && order.IsFoundBy(answer.Head!) && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields)
+            && (!answer.Decision.Store || Storability.Decide(head, answer.Head!, TimeSpan.Zero, order.Settings.Policy).Store),
+        FlightAnswerKind.Freshened => answer.IsShared && MayHave(answer.Stored!, head, order), // the 304 may have made it private
+        FlightAnswerKind.Found => MayHave(answer.Stored!, head, order),
+        FlightAnswerKind.StaleOnError => MayHave(answer.Stored!, head, order),
         FlightAnswerKind.Failed => true,
         _ => false,
     };
 
-    private bool MayHave(StoredResponse stored, in RequestHead head, CachePolicy policy) =>
-        Vary.Matches(stored.VaryFields, stored.VaryValues, head.Fields)
-        && Reuse.Decide(head, stored, stored.Fence.Check(core.Node), isTrusted: true, core.Clock.Now, policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
+    private bool MayHave(StoredResponse stored, in RequestHead head, FetchOrder order) =>
+        order.IsFoundBy(stored) && Vary.Matches(stored.VaryFields, stored.VaryValues, head.Fields)
+        && Reuse.Decide(head, stored, stored.Fence.Check(core.Node), isTrusted: true, core.Clock.Now, order.Settings.Policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
 
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
     private Task PassAsync(HttpContext context, in TargetUri uri, ForwardReason reason, IPassListener? listener = null, in Need need = default) =>
-        core.Passing.RunAsync(context, next, new WriteTarget(uri), reason, listener, need);
+        core.Passing.RunAsync(context, next, new WriteTarget(uri), reason, listener, need, RelayOf(context, core.Routes.For(context.GetReverseProxyFeature().Route)));
+
+    private InterimRelay? RelayOf(HttpContext context, RouteSettings settings) => InterimRelay.Begin(context, settings, core.Time);
 
     /// <summary>Neither GET nor HEAD.</summary>
     private Task OtherMethodAsync(HttpContext context, TargetUri uri, RouteSettings settings)
@@ -307,7 +314,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         var post = settings.Enabled && method == HttpMethods.Post ? new PassedPost(core, settings, keyed) : null;
         post?.Listen(context);
         var need = SessionToken.Take(context.Request, settings.ReadYourWrites);
-        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules, settings.ReadYourWrites), ForwardReason.Method, post, need);
+        return core.Passing.RunAsync(context, next, new WriteTarget(keyed, settings.QueryRules, settings.ReadYourWrites), ForwardReason.Method, post, need,
+            RelayOf(context, settings));
     }
 
     /// <summary>A QUERY (RFC 10008): safe as GET is, and its content part of the key.</summary>

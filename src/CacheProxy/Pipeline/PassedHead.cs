@@ -41,6 +41,8 @@ internal sealed class PassedHead(CacheCore core, RouteSettings settings, TargetU
         var head = new ResponseHead(StatusCodes.Status200OK, null, [.. context.Response.Headers], now);
         var key = CacheKey.Text(uri);
         var storedHead = stored.ReadHead();
+        if (SearchRule.TextOf(head[SearchRule.FieldName]) != SearchRule.TextOf(storedHead[SearchRule.FieldName]))
+            return null; // which queries it is for is not a HEAD's to change
         if (!Validation.SelectsByHead(head, storedHead, stored.BodyLength))
         {
             core.Store.Remove(key, stored);

@@ -24,8 +24,9 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
     /// <param name="reason">Why the request goes forward.</param>
     /// <param name="listener">Learns from the answer; <c>null</c> for nobody.</param>
     /// <param name="need">What the client has written before.</param>
+    /// <param name="relay">Sends interim responses on; <c>null</c>: nobody does.</param>
     public async Task RunAsync(HttpContext context, RequestDelegate next, WriteTarget target, ForwardReason reason, IPassListener? listener = null,
-        Need need = default)
+        Need need = default, InterimRelay? relay = null)
     {
         var method = context.Request.Method;
         ForwardedFields.Clean(context.Request.Headers, HttpMethods.IsGet(method) || HttpMethods.IsHead(method));
@@ -44,12 +45,16 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
             context.Features.Set<IHttpUpgradeFeature>(null); // nothing but websocket is upgraded: never h2c, and nobody who did not ask
         var pass = new Pass(invalidator, target, showsKey, UnsafeMethods.IsUnsafe(method), context, new Outcome(CacheResult.Pass, reason), listener, need);
         context.Response.OnStarting(static state => ((Pass)state).OnStartingAsync(), pass);
+        if (relay is not null)
+            InterimSink.Current = relay;
         try
         {
             await next(context);
         }
         finally
         {
+            if (relay is not null)
+                await relay.CloseAsync();
             await pass.OnEndAsync(context.Features.Get<IForwarderErrorFeature>());
             metrics.Record(pass.Outcome, context.Response.ContentLength ?? 0);
         }

@@ -144,6 +144,9 @@ internal enum StoreReason
     /// <summary>In more groups than are remembered: an invalidation might not find it.</summary>
     TooManyGroups,
 
+    /// <summary>The path's responses had another No-Vary-Search before, or one at all: the key is not this one's.</summary>
+    SearchRule,
+
     /// <summary>It broke off.</summary>
     Cut,
 

@@ -6,7 +6,7 @@ namespace CacheProxy.Storage;
 /// Bytes outside the heap that the collector walks, and the count of those who hold them. They are given back with the last hold, so who reads
 /// them holds them: <see cref="TryHold"/> fails once they are gone. A field of its owner, changed in place, and never copied.
 /// </summary>
-internal unsafe struct Block
+internal unsafe partial struct Block
 {
     // Measured on glibc: the length is kept before the bytes, and all of it is a multiple of 16.
     private const int Header = 8, Granule = 16, Smallest = 32;
@@ -25,6 +25,20 @@ internal unsafe struct Block
         _length = length;
         _holds = 1;
         Interlocked.Add(ref _taken, Size(length));
+    }
+
+    /// <summary>Has the allocator give back to the system what is free. Where it knows no such thing, nothing happens.</summary>
+    public static void ReturnFree()
+    {
+        try
+        {
+            if (OperatingSystem.IsLinux())
+                _ = MallocTrim(0);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // not glibc
+        }
     }
 
     /// <summary>What all blocks of the process take together, in bytes.</summary>
@@ -60,4 +74,7 @@ internal unsafe struct Block
         Interlocked.Add(ref _taken, -Size(_length));
         NativeMemory.Free(_bytes);
     }
+
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    private static partial int MallocTrim(nuint pad);
 }

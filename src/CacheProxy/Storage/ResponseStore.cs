@@ -22,6 +22,9 @@ internal sealed class ResponseStore : IDisposable
     private const int Stripes = 256;
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(1);
 
+    /// <summary>It is worth a pause to give back that much.</summary>
+    private const long MuchMemory = 64 << 20;
+
     private readonly MemoryCache _cache;
     private readonly Eviction _eviction;
     private readonly CoherenceNode _node;
@@ -79,6 +82,24 @@ internal sealed class ResponseStore : IDisposable
         return null;
     }
 
+    /// <summary>
+    /// The stored response in the language that the request likes best, for one that selects none by its own text (see <see cref="LanguageChoice"/>):
+    /// the most exact, of those the newest.
+    /// </summary>
+    public static StoredResponse? SelectByLanguage(CachedResource resource, IDictionary<string, StringValues> requestFields)
+    {
+        requestFields.TryGetValue("Accept-Language", out var acceptLanguage);
+        var preferred = LanguageChoice.Preferred(acceptLanguage);
+        if (preferred.IsEmpty)
+            return null;
+        var (chosen, best) = (default(StoredResponse), 0);
+        foreach (var variant in resource.Variants)
+            if (LanguageChoice.Match(preferred, variant.ReadField("Content-Language")) is var match && match > best
+                && Vary.MatchesButForLanguage(variant.VaryFields, variant.VaryValues, requestFields))
+                (chosen, best) = (variant, match);
+        return chosen;
+    }
+
     /// <summary>Stores a response unless an invalidation came after its fetch began.</summary>
     /// <param name="key">The cache key.</param>
     /// <param name="response">A whole response, held by the caller; the store takes a hold of its own.</param>
@@ -133,6 +154,17 @@ internal sealed class ResponseStore : IDisposable
         lock (StripeOf(key))
             if (_cache.Get(key) is CachedResource resource && resource.Variants.Contains(response))
                 Drop_NeedsLock(resource);
+    }
+
+    /// <summary>Takes out what an invalidation hides for good.</summary>
+    public void RemoveHidden()
+    {
+        var before = SizeBytes;
+        foreach (var resource in All)
+            foreach (var stored in resource.Variants)
+                if (stored.Fence.Check(_node) == MarkStrength.Hard)
+                    Remove(resource.Key, stored);
+        ReturnMemory(before - SizeBytes);
     }
 
     public void Dispose()
@@ -193,6 +225,15 @@ internal sealed class ResponseStore : IDisposable
         }
         while (more);
         _sweepTimer.Change(SweepInterval, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>After a purge the process is to be as small as what it keeps. Collector and allocator would keep it for the next time.</summary>
+    private static void ReturnMemory(long removedBytes)
+    {
+        if (removedBytes < MuchMemory)
+            return;
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        Block.ReturnFree();
     }
 
     private void RemoveIf(CachedResource victim)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using CacheProxy.Coherence;
 using CacheProxy.Http;
 using Microsoft.Extensions.Primitives;
@@ -144,6 +145,16 @@ internal sealed class StoredResponse
 
     /// <summary>The head as it was stored. While held.</summary>
     public ResponseHead ReadHead() => new(_facts.StatusCode, ReasonPhrase, FieldLines.Read(_block.Bytes[.._endOfHead]), _facts.ReceivedAt);
+
+    /// <summary>The value of a field that has one line; empty when it has none or more, and when the response is gone. Takes a hold of its own.</summary>
+    public string ReadField(string name)
+    {
+        if (!TryHold())
+            return "";
+        var value = Encoding.Latin1.GetString(FieldLines.FindOnly(Lines, name));
+        Release();
+        return value;
+    }
 
     /// <summary>The body, for another stored response. While held.</summary>
     public Body ReadBody() => LargeBody ?? (_blockBody == 0 ? Body.Empty : new Body([BlockBody.ToArray()], _blockBody));

@@ -7,7 +7,7 @@ using CacheProxy.Tests.Scenarios;
 namespace CacheProxy.Tests.Conformance;
 
 /// <summary>A proxy in profile Rfc9111 before an origin that follows the script of a table row. Each row has a URL of its own.</summary>
-public sealed partial class Bench : IAsyncLifetime
+public partial class Bench : IAsyncLifetime
 {
     private readonly ConcurrentDictionary<string, Step> _current = new();
     private readonly ConcurrentDictionary<string, OriginRequest> _seen = new();
@@ -15,16 +15,19 @@ public sealed partial class Bench : IAsyncLifetime
     private RunningProxy? _proxy;
     private int _rows;
 
-    private RunningProxy Proxy => _proxy!;
+    private protected RunningProxy Proxy => _proxy!;
+
+    internal virtual void Configure(CacheProxyOptions options) => options.Profile = CacheProfile.Rfc9111;
 
     public async ValueTask InitializeAsync()
     {
         _origin = new ScriptedOrigin(AnswerAsync);
-        _proxy = await RunningProxy.StartAsync(_origin.Address, options => options.Profile = CacheProfile.Rfc9111);
+        _proxy = await RunningProxy.StartAsync(_origin.Address, Configure);
     }
 
     public async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         await _proxy!.DisposeAsync();
         await _origin!.DisposeAsync();
     }
@@ -32,7 +35,7 @@ public sealed partial class Bench : IAsyncLifetime
     /// <summary>Asks step by step; the time before a step has passed when it is asked.</summary>
     internal async Task<IReadOnlyList<Answer>> RunAsync(params Step[] steps)
     {
-        var path = $"/row/{Interlocked.Increment(ref _rows)}";
+        var path = NewPath();
         var answers = new List<Answer>();
         foreach (var step in steps)
         {
@@ -47,6 +50,17 @@ public sealed partial class Bench : IAsyncLifetime
             answers.Add(new Answer(response, body, asked, Field(response, "Cache-Status")?.Contains("; hit", StringComparison.Ordinal) is true));
         }
         return answers;
+    }
+
+    private protected string NewPath() => $"/row/{Interlocked.Increment(ref _rows)}";
+
+    /// <summary>Of one step, all that comes over the wire.</summary>
+    internal async Task<WireAnswer> WireAsync(string path, Step step)
+    {
+        _current[path] = step;
+        var answer = await WireClient.AnswerAsync(Proxy.Address, "GET", path);
+        await Proxy.WaitForFetchesAsync();
+        return answer;
     }
 
     /// <summary>How the last step is answered: hit, validated (the origin was asked with a condition), or miss.</summary>
@@ -71,7 +85,7 @@ public sealed partial class Bench : IAsyncLifetime
         var hasBody = !isConditional && !step.Status.StartsWith("204", StringComparison.Ordinal);
         var fields = Lines(step.Response).Select(line => line + "\r\n").Where(line => !isConditional || !line.StartsWith("Content-Length", StringComparison.Ordinal));
         var length = hasBody && !step.Response.Contains("Content-Length", StringComparison.Ordinal) ? $"Content-Length: {step.Body.Length}\r\n" : "";
-        await request.WriteAsync($"HTTP/1.1 {status}\r\n{string.Concat(fields)}{length}\r\n{(hasBody && request.Method != "HEAD" ? step.Body : "")}");
+        await request.WriteAsync($"{step.Interim}HTTP/1.1 {status}\r\n{string.Concat(fields)}{length}\r\n{(hasBody && request.Method != "HEAD" ? step.Body : "")}");
     }
 
     /// <summary>Fields between bars; <c>@-10</c> is the date ten seconds ago.</summary>
@@ -88,7 +102,10 @@ public sealed partial class Bench : IAsyncLifetime
 /// <param name="Request">The request's fields.</param>
 /// <param name="After">Seconds since the step before.</param>
 /// <param name="Status">The origin's status; <c>close</c>: it closes the connection.</param>
-internal sealed record Step(string Response, string Request = "", int After = 0, string Status = "200 OK", string Method = "GET", string Body = "0123456789", string Query = "");
+/// <param name="Interim">What comes before the response, as it is.</param>
+internal sealed record Step(
+    string Response, string Request = "", int After = 0, string Status = "200 OK", string Method = "GET", string Body = "0123456789", string Query = "",
+    string Interim = "");
 
 /// <param name="Response">To the client.</param>
 /// <param name="Body">Of it.</param>

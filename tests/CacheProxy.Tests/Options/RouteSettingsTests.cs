@@ -105,7 +105,7 @@ public class RouteSettingsTests
     public async Task Clusters_get_what_they_do_not_set_themselves()
     {
         var options = new CacheProxyOptions { ActivityTimeout = TimeSpan.FromSeconds(7), ConnectTimeout = TimeSpan.FromSeconds(1) };
-        var defaults = new ClusterDefaults(new Factory(options));
+        var defaults = new ClusterDefaults(new Factory(options), []);
         var destinations = new Dictionary<string, DestinationConfig> { ["d"] = new() { Address = "http://a" } };
         var bare = await defaults.ConfigureClusterAsync(new() { ClusterId = "c", Destinations = destinations }, TestContext.Current.CancellationToken);
         bare.HttpRequest!.ActivityTimeout.ShouldBe(TimeSpan.FromSeconds(7));

@@ -42,6 +42,24 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task Write_through_a_node_that_does_not_know_the_rule_of_a_path_is_seen_where_it_is_known()
+    {
+        var version = 0;
+        await using var cluster = await Cluster.StartAsync(
+            r => r.Method == "GET" ? Respond($"version {Volatile.Read(ref version)}", "No-Vary-Search: params=(\"utm\")") : Respond($"{Interlocked.Increment(ref version)}", "A: b"),
+            options => options.Routes["origin"] = new() { NoVarySearch = true });
+        await cluster.GetAsync(0, "/items?id=1&utm=a"); // nodes 0 and 1 know the rule, node 2 has never asked
+        await cluster.GetAsync(1, "/items?id=1&utm=b");
+        for (var round = 1; round <= 10; round++)
+        {
+            await cluster.SendAsync(2, HttpMethod.Post, $"/items?id=1&utm={round}");
+            for (var node = 0; node < 2; node++)
+                (await cluster.GetAsync(node, $"/items?id=1&utm=x{round}")).ShouldBe($"version {round}");
+        }
+        cluster.Origin.Requests.Count.ShouldBeLessThan(25); // it is cached: two reads share one fetch at most times
+    }
+
+    [Fact]
     public async Task What_cannot_be_shared_is_not_queued_for()
     {
         var release = new TaskCompletionSource();

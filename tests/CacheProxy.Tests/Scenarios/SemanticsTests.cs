@@ -1,6 +1,9 @@
 using System.Net;
+using System.Text;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Yarp.ReverseProxy.Model;
 using static CacheProxy.Tests.Scenarios.StoryTests;
 
@@ -398,6 +401,93 @@ public sealed class SemanticsTests
         hit.Head.ShouldContain("X-Out: \u00e9\u00ff\u0080");
         hit.Head.ShouldContain("Cache-Status: CacheProxy; hit");
         (await RawClient.AskAsync(proxy, request + "If-None-Match: \"\u00fc\u00e9\"\r\n\r\n")).Status.ShouldBe(304);
+    }
+
+    [Fact]
+    public async Task Range_of_what_is_too_large_to_be_stored_goes_to_the_origin_as_it_came()
+    {
+        await using var origin = ScriptedOrigin.Answering(r => r["Range"] is null
+            ? Respond(new string('x', 5000), "200 OK", "Cache-Control: max-age=50\r\n")
+            : "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-1/5000\r\nContent-Length: 2\r\nCache-Control: max-age=50\r\n\r\nxx");
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.Routes["origin"] = new() { MaxBodyBytes = 1000 });
+        for (var i = 0; i < 3; i++)
+        {
+            var answer = await proxy.GetAsync("/", "Range: bytes=0-1");
+            ((int)answer.StatusCode, await Text(answer)).ShouldBe((206, "xx"));
+        }
+        // The whole is asked for once, and broken off; then it is known.
+        origin.Requests.Select(r => r["Range"]).ShouldBe([null, "bytes=0-1", "bytes=0-1", "bytes=0-1"]);
+    }
+
+    [Fact]
+    public async Task Language_is_guessed_only_where_a_route_says_so_and_what_it_guessed_is_asked_about_when_stale()
+    {
+        await using var origin = ScriptedOrigin.Answering(r => r["If-None-Match"] == "\"de\"" && r["Accept-Language"]!.StartsWith("de", StringComparison.Ordinal)
+            ? "HTTP/1.1 304 Not Modified\r\nETag: \"de\"\r\n\r\n"
+            : Respond("deutsch", "200 OK", "Cache-Control: max-age=10\r\nVary: Accept-Language, X-Other\r\nContent-Language: de\r\nETag: \"de\"\r\n"));
+        await using var off = await RunningProxy.StartAsync(origin.Address);
+        foreach (var language in new[] { "de;q=0.9", "de" })
+            await off.GetAsync("/", $"Accept-Language: {language}");
+        origin.Requests.Count.ShouldBe(2);
+
+        await using var on = await RunningProxy.StartAsync(origin.Address, options => options.Routes["origin"] = new() { SelectByLanguage = true });
+        await on.GetAsync("/", "Accept-Language: de;q=0.9");
+        await on.GetAsync("/", "Accept-Language: de");
+        await on.GetAsync("/", "Accept-Language: de-AT");
+        origin.Requests.Count.ShouldBe(3);
+        await on.GetAsync("/", "Accept-Language: de", "X-Other: 1"); // whatever else varies has to match
+        origin.Requests.Count.ShouldBe(4);
+        on.Time.Advance(11 * Second);
+        Field(await on.GetAsync("/", "Accept-Language: de-CH"), "Cache-Status")!.ShouldContain("fwd-status=304");
+        origin.Requests[4]["Accept-Language"].ShouldBe("de-CH");
+        Field(await on.GetAsync("/", "Accept-Language: de-CH"), "Cache-Status")!.ShouldContain("hit");
+    }
+
+    [Fact]
+    public async Task Bytes_beyond_ascii_survive_over_http2_on_both_sides_through_miss_hit_condition_and_validation()
+    {
+        const string tag = "\"\u00fc\u0080\u00ff\"";
+        var seen = new List<string>();
+        await using var origin = await KestrelOrigin.StartAsync(async context =>
+        {
+            seen.Add($"{context.Request.Headers["X-In"]} {context.Request.Headers.IfNoneMatch}");
+            context.Response.Headers.ETag = tag;
+            context.Response.Headers["X-Out"] = "\u00e9\u00ff\u0080";
+            context.Response.Headers.CacheControl = "max-age=10";
+            if (context.Request.Headers.IfNoneMatch == tag)
+                context.Response.StatusCode = 304;
+            else
+                await context.Response.WriteAsync("body");
+        }, HttpProtocols.Http2);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: cluster => cluster with
+        {
+            HttpRequest = cluster.HttpRequest! with { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact },
+        });
+        using var handler = new SocketsHttpHandler
+        {
+            UseCookies = false,
+            RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1,
+            ResponseHeaderEncodingSelector = (_, _) => Encoding.Latin1,
+        };
+        using var client = new HttpClient(handler)
+        {
+            BaseAddress = proxy.Http2Address,
+            DefaultRequestVersion = HttpVersion.Version20,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        foreach (var (after, condition, status) in new[] { (0, false, 200), (1, false, 200), (1, true, 304), (11, false, 200), (11, true, 304) })
+        {
+            proxy.Time.Advance(after * Second);
+            var request = new HttpRequestMessage(HttpMethod.Get, "/") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+            request.Headers.TryAddWithoutValidation("X-In", "\u00fc\u00e9");
+            if (condition)
+                request.Headers.TryAddWithoutValidation("If-None-Match", tag);
+            var answer = await client.SendAsync(request);
+            ((int)answer.StatusCode, Field(answer, "ETag"), Field(answer, "X-Out")).ShouldBe((status, tag, "\u00e9\u00ff\u0080"));
+            (await Text(answer)).ShouldBe(status == 200 ? "body" : "");
+            await proxy.WaitForFetchesAsync();
+        }
+        seen.ShouldBe(["\u00fc\u00e9 ", $"\u00fc\u00e9 {tag}", $"\u00fc\u00e9 {tag}"]);
     }
 
     private static async Task<string> QueryAsync(RunningProxy proxy, string content, string type = "text/plain")
