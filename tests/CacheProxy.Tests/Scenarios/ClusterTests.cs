@@ -358,7 +358,7 @@ public sealed class ClusterTests
         await Eventually.TrueAsync(() => cluster[1].Waiting == 2, "both wait for one fetch");
         await cluster[0].Core.Node.InvalidateAsync(new(CacheProxy.Coherence.MarkStrength.Hard, ["group:http://shop.example g"]), TimeSpan.FromSeconds(5), default);
         await Task.WhenAll(both);
-        clock.Elapsed.ShouldBeInRange(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(8));
+        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(8)); // 5, not twice that
     }
 
     [Fact]
