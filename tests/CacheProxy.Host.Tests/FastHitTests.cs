@@ -96,5 +96,5 @@ public class FastHitTests
         return false;
     }
 
-    private static string Response(string body) => RawOrigin.Response(body, $"Date: {DateTimeOffset.UtcNow:R}\r\nCache-Control: max-age=60\r\n");
+    private static byte[] Response(string body) => RawOrigin.Response(body, $"Date: {DateTimeOffset.UtcNow:R}\r\nCache-Control: max-age=60\r\n");
 }

@@ -74,7 +74,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     {
         // (3) The stored responses, and (4) the decision.
         var (resource, stored, decision) = core.Look(uri, head, now, settings, need);
-        core.FastHits?.Open(context);
+        if (uri.Qualifier is null)
+            core.FastHits?.Open(context); // GET or HEAD without a body
         if (decision.Verb is ReuseVerb.Serve or ReuseVerb.ServeStale && !stored!.TryHold())
             (stored, decision) = (null, Reuse.DecideMiss(head)); // evicted at this moment
 

@@ -288,6 +288,46 @@ public sealed class FastHitTests
         (proxy.Asked - asked).ShouldBeLessThan(500);
     }
 
+    /// <summary>Nobody but Kestrel knows where a body ends: what looks like a request in it is not one.</summary>
+    [Theory]
+    [InlineData("POST", "Content-Length: 39", "{0}")]
+    [InlineData("POST", "Transfer-Encoding: chunked", "27\r\n{0}\r\n0\r\n\r\n")]
+    [InlineData("POST", "Transfer-Encoding: chunked", "{0}")] // a chunk's length it is not: refused
+    [InlineData("GET", "Content-Length: 39", "{0}")]
+    [InlineData("QUERY", "Content-Length: 39", "{0}")]
+    public async Task Body_that_looks_like_a_request_is_a_body(string method, string framing, string body)
+    {
+        var bodies = new List<string>();
+        await using var origin = ScriptedOrigin.Answering(r =>
+        {
+            bodies.Add(System.Text.Encoding.ASCII.GetString(r.Body));
+            return Respond("x", r.Method == "GET" && r.Body.Length == 0 ? "Cache-Control: max-age=60" : "Cache-Control: no-store");
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, o => o.Routes["origin"] = new() { QueryMethodBytes = 100 }, fastHits: true);
+        await using var client = await WarmAsync(proxy, "/a");
+        (await Ask(client, "/a")).Status.ShouldBe(200);
+        var (hits, asked) = (Hits(proxy).Requests, proxy.Asked);
+        await client.SendAsync($"{method} /other HTTP/1.1\r\nHost: site.example\r\nContent-Type: text/plain\r\n{framing}\r\n\r\n");
+        await proxy.WaitForWaitingAsync(1);
+        var inner = RawClient.Get("/a");
+        inner.Length.ShouldBe(39);
+        await client.SendAsync(string.Format(System.Globalization.CultureInfo.InvariantCulture, body, inner));
+        var answer = await client.ReadAsync();
+        Hits(proxy).Requests.ShouldBe(hits);
+        if (framing.StartsWith("Transfer", StringComparison.Ordinal) && body == "{0}")
+        {
+            answer.Status.ShouldNotBe(200);
+            return;
+        }
+        answer.Status.ShouldBe(200);
+        bodies[^1].ShouldBe(inner);
+        // And what follows is a request again, for Kestrel first.
+        (await Ask(client, "/a")).Body.ShouldBe("x");
+        (await Ask(client, "/a")).Body.ShouldBe("x");
+        Hits(proxy).Requests.ShouldBe(hits + 2);
+        (proxy.Asked - asked).ShouldBeInRange(2, 3);
+    }
+
     [Fact]
     public async Task Client_that_sends_its_last_request_and_half_closes_is_answered()
     {
