@@ -9,7 +9,7 @@ public class FastHitTests
     public async Task Draining_closes_a_connection_that_was_fast_with_its_next_answer()
     {
         await using var origin = new RawOrigin(_ => Task.FromResult(Response("hello")));
-        await using var host = await HostProcess.StartAsync(["--origin", origin.Address, "--CacheProxy:DrainTime", "1m"]);
+        await using var host = await HostProcess.StartAsync(["--origin", origin.Address, "--CacheProxy:FastHits", "true", "--CacheProxy:DrainTime", "1m"]);
         using var client = await RawClient.ConnectAsync(host.Proxy);
         await UntilFastAsync(client, "/", "");
         host.Terminate();
@@ -26,7 +26,7 @@ public class FastHitTests
     public async Task The_scheme_that_a_proxy_tells_is_part_of_the_key_where_it_is_believed(string trusted, string body)
     {
         await using var origin = new RawOrigin(head => Task.FromResult(Response((head.Contains("X-Forwarded-Proto: https") ? "https " : "http ") + "hello")));
-        await using var host = await HostProcess.StartAsync(["--origin", origin.Address, "--CacheProxy:TrustedProxies", trusted]);
+        await using var host = await HostProcess.StartAsync(["--origin", origin.Address, "--CacheProxy:FastHits", "true", "--CacheProxy:TrustedProxies", trusted]);
         using var client = await RawClient.ConnectAsync(host.Proxy);
         (await UntilFastAsync(client, "/", "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n")).ShouldEndWith(body);
         (await UntilFastAsync(client, "/", "")).ShouldEndWith("\r\n\r\nhttp hello");
@@ -42,7 +42,7 @@ public class FastHitTests
     public async Task Switched_off_or_with_an_access_log_no_hit_is_fast(string option, string value)
     {
         await using var origin = new RawOrigin(_ => Task.FromResult(Response("hello")));
-        await using var host = await HostProcess.StartAsync(["--origin", origin.Address, option, value]);
+        await using var host = await HostProcess.StartAsync(["--origin", origin.Address, "--CacheProxy:FastHits", "true", option, value]);
         using var client = await RawClient.ConnectAsync(host.Proxy);
         (await IsEverFastAsync(client)).ShouldBeFalse();
     }
@@ -51,7 +51,7 @@ public class FastHitTests
     public async Task A_scrape_counts_them()
     {
         await using var origin = new RawOrigin(_ => Task.FromResult(Response("hello")));
-        await using var host = await HostProcess.StartAsync(["--origin", origin.Address]);
+        await using var host = await HostProcess.StartAsync(["--origin", origin.Address, "--CacheProxy:FastHits", "true"]);
         using var admin = new HttpClient { BaseAddress = host.Admin };
         using var client = await RawClient.ConnectAsync(host.Proxy);
         await UntilFastAsync(client, "/", "");
