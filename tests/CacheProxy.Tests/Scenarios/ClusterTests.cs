@@ -170,19 +170,18 @@ public sealed class ClusterTests
     public async Task A_purge_is_complete_when_the_nodes_that_are_cut_off_let_nobody_board_a_fetch_from_before_it()
     {
         var release = new TaskCompletionSource();
-        var isOld = true;
+        var asked = new TaskCompletionSource();
         await using var cluster = await Cluster.StartAsync(async r =>
         {
-            var body = Volatile.Read(ref isOld) ? "old" : "new";
-            if (body == "old")
+            var isFirst = asked.TrySetResult();
+            if (isFirst)
                 await release.Task;
-            await r.WriteAsync(Respond(body));
+            await r.WriteAsync(Respond(isFirst ? "old" : "new"));
         });
         cluster.Lines[0].Cut();
         await CacheProxy.Coherence.Tests.Eventually.TrueAsync(async () => (await cluster.PurgeAsync(1, "all")).Nodes.Contains(new("node-0", CacheProxy.Coherence.NodeState.OutOfTouch)), "it is known to be out of touch");
         var held = cluster.GetAsync(0, "/a");
-        await Eventually.TrueAsync(() => cluster.Origin.Requests.Count == 1, "the origin is asked");
-        Volatile.Write(ref isOld, false);
+        await asked.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
         (await cluster.PurgeAsync(1, "all")).IsComplete.ShouldBeTrue();
         (await cluster.GetAsync(0, "/a")).ShouldBe("new");
         release.SetResult();

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.RateLimiting;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Threading.RateLimiting;
@@ -8,6 +7,7 @@ using CacheProxy.Tests.Scenarios;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Yarp.ReverseProxy.Configuration;
