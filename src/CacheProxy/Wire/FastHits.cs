@@ -97,7 +97,7 @@ internal sealed class FastHits : IDisposable
             return 0;
         var stored = resource.Variants[0];
         ref readonly var head = ref request.HasCookie ? ref WithCookie : ref Plain;
-        var decision = Reuse.Decide(head, stored, stored.Fence.Check(_core.Node), _core.IsTrusted(leave.Settings, default), now, leave.Settings.Policy);
+        var decision = _core.Decide(head, stored, now, leave.Settings, default);
         if (decision.Verb != ReuseVerb.Serve)
             return 0;
         var outcome = new Outcome(CacheResult.Hit) { TimeToLive = stored.FreshnessLifetime - decision.Age };
