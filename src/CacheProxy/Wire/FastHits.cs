@@ -68,12 +68,12 @@ internal sealed class FastHits : IDisposable
             connection.Open();
     }
 
-    /// <summary>The pipeline has answered with a fresh stored response.</summary>
+    /// <summary>The pipeline has answered with a fresh stored response. A HEAD may have another route than the GET, with less in its way.</summary>
     public void OnHit(HttpContext context, CachedResource resource, StoredResponse stored, RouteSettings settings)
     {
         if (resource.Leave is FastLeave known && ReferenceEquals(known.Settings, settings) && _routes.IsCurrent(known))
             return;
-        if (resource.Variants.Length == 1 && HitText.CanWrite(stored))
+        if (resource.Variants.Length == 1 && HttpMethods.IsGet(context.Request.Method) && HitText.CanWrite(stored))
             resource.Leave = _routes.LeaveOf(context.GetEndpoint(), settings);
     }
 
