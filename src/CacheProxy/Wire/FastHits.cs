@@ -55,7 +55,7 @@ internal sealed class FastHits : IDisposable
     /// <param name="kestrel">Its options: where it would add a field of its own, or take less than a plain request, everything goes through the pipeline.</param>
     /// <param name="isTrustedProxy">Whose X-Forwarded-Proto is the scheme; <c>null</c>: requests with one go through the pipeline.</param>
     public Func<ConnectionDelegate, ConnectionDelegate> StepFor(KestrelServerOptions kestrel, Func<IPAddress, bool>? isTrustedProxy) =>
-        next => connection => IsTakenBy(kestrel) ? ConnectAsync(next, connection, kestrel.Limits, isTrustedProxy) : next(connection);
+        next => connection => IsTakenBy(kestrel) && connection.Features.Get<ITlsHandshakeFeature>() is null ? ConnectAsync(next, connection, kestrel.Limits, isTrustedProxy) : next(connection);
 
     /// <summary>From now on every request goes through the pipeline.</summary>
     public void Stop() => _isStopped = true;
