@@ -42,14 +42,19 @@ internal sealed class FastRoutes : IDisposable
         Begin();
     }
 
+    /// <summary>The configuration of now.</summary>
+    public Epoch Now => _epoch;
+
     /// <summary>Whether the leave is of the configuration of now.</summary>
     public bool IsCurrent(FastLeave leave) => ReferenceEquals(leave.Epoch, _epoch);
 
     /// <summary>The leave for hits on the endpoint of a request that has come through the pipeline; <c>null</c>: they all go through it.</summary>
-    public FastLeave? LeaveOf(Endpoint? endpoint, RouteSettings settings)
+    /// <param name="epoch">The configuration when the request was read: what it was routed by, if it is the one of now.</param>
+    /// <param name="endpoint">The request's.</param>
+    /// <param name="settings">The route's.</param>
+    public FastLeave? LeaveOf(Epoch? epoch, Endpoint? endpoint, RouteSettings settings)
     {
-        var epoch = _epoch;
-        if (endpoint is null || !epoch.IsOpen)
+        if (endpoint is null || epoch is not { IsOpen: true } || epoch != _epoch)
             return null;
         var leave = epoch.Leaves.GetOrAdd(endpoint, static (endpoint, state) => IsHarmless(endpoint) && IsHarmless(state.settings) ? new FastLeave(state.epoch, state.settings, RouteOf(endpoint)) : null, (epoch, settings));
         return leave is null || ReferenceEquals(leave.Settings, settings) ? leave : null;
