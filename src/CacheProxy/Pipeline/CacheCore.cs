@@ -113,9 +113,14 @@ internal sealed class CacheCore : IDisposable
             stored = ResponseStore.SelectByLanguage(resource, head.Fields);
         if (uri.SearchRule is { } rule && stored is not null && stored.ReadField(SearchRule.FieldName) != rule)
             stored = null;
+        return (resource, stored, stored is null ? Reuse.DecideMiss(head) : Decide(head, stored, now, settings, need));
+    }
+
+    /// <summary>What to do with a stored response that the request selects.</summary>
+    public ReuseDecision Decide(in RequestHead head, StoredResponse stored, DateTimeOffset now, RouteSettings settings, in Need need)
+    {
         var isTrusted = IsTrusted(settings, need); // before the fence: whoever was out of touch a moment ago may just be hearing of a purge
-        var decision = stored is null ? Reuse.DecideMiss(head) : Reuse.Decide(head, stored, stored.Fence.Check(Node), isTrusted, now, settings.Policy);
-        return (resource, stored, decision);
+        return Reuse.Decide(head, stored, stored.Fence.Check(Node), isTrusted, now, settings.Policy);
     }
 
     /// <summary>The URI as it is keyed: what the responses of its path have said makes no difference is taken out.</summary>

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -23,6 +25,7 @@ internal sealed class FastRoutes : IDisposable
         [nameof(RouteModel), nameof(HttpMethodMetadata), nameof(HostAttribute), "RouteNameMetadata", "EndpointNameMetadata", "RouteDiagnosticsMetadata", "HeaderMetadata", "QueryParameterMetadata"];
 
     private readonly EndpointDataSource _endpoints;
+    private readonly IServiceProvider _services;
     private readonly List<IDisposable?> _subscriptions = [];
     private readonly ITimer _settled;
     private volatile Epoch _epoch = new(false);
@@ -30,6 +33,7 @@ internal sealed class FastRoutes : IDisposable
     public FastRoutes(EndpointDataSource endpoints, IOptionsMonitor<CacheProxyOptions> options, TimeProvider time, IServiceProvider services)
     {
         _endpoints = endpoints;
+        _services = services;
         _settled = time.CreateTimer(_ => Begin(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _subscriptions.Add(ChangeToken.OnChange(endpoints.GetChangeToken, Changed));
         _subscriptions.Add(options.OnChange(_ => Changed()));
@@ -38,14 +42,19 @@ internal sealed class FastRoutes : IDisposable
         Begin();
     }
 
+    /// <summary>The configuration of now.</summary>
+    public Epoch Now => _epoch;
+
     /// <summary>Whether the leave is of the configuration of now.</summary>
     public bool IsCurrent(FastLeave leave) => ReferenceEquals(leave.Epoch, _epoch);
 
     /// <summary>The leave for hits on the endpoint of a request that has come through the pipeline; <c>null</c>: they all go through it.</summary>
-    public FastLeave? LeaveOf(Endpoint? endpoint, RouteSettings settings)
+    /// <param name="epoch">The configuration when the request was read: what it was routed by, if it is the one of now.</param>
+    /// <param name="endpoint">The request's.</param>
+    /// <param name="settings">The route's.</param>
+    public FastLeave? LeaveOf(Epoch? epoch, Endpoint? endpoint, RouteSettings settings)
     {
-        var epoch = _epoch;
-        if (endpoint is null || !epoch.IsOpen)
+        if (endpoint is null || epoch is not { IsOpen: true } || epoch != _epoch)
             return null;
         var leave = epoch.Leaves.GetOrAdd(endpoint, static (endpoint, state) => IsHarmless(endpoint) && IsHarmless(state.settings) ? new FastLeave(state.epoch, state.settings, RouteOf(endpoint)) : null, (epoch, settings));
         return leave is null || ReferenceEquals(leave.Settings, settings) ? leave : null;
@@ -68,8 +77,15 @@ internal sealed class FastRoutes : IDisposable
         _settled.Change(RoutingSettles, Timeout.InfiniteTimeSpan);
     }
 
+    private void Begin() => _epoch = new Epoch(!IsToldApartByFields() && !HasRuleForAll());
+
     /// <summary>Where fields decide between two routes of one target, one cannot answer for the other.</summary>
-    private void Begin() => _epoch = new Epoch(!_endpoints.Endpoints.Any(endpoint => endpoint.Metadata.GetMetadata<RouteModel>()?.Config.Match?.Headers is { Count: > 0 }));
+    private bool IsToldApartByFields() => _endpoints.Endpoints.Any(endpoint => endpoint.Metadata.GetMetadata<RouteModel>()?.Config.Match?.Headers is { Count: > 0 });
+
+    /// <summary>What the application has said once for all routes, so that it stands in the metadata of none.</summary>
+    private bool HasRuleForAll() =>
+        _services.GetService<IOptions<RateLimiterOptions>>()?.Value.GlobalLimiter is not null
+        || (_services.GetService<IAuthorizationPolicyProvider>() is { } policies && (!policies.AllowsCachingPolicies || policies.GetFallbackPolicyAsync() is not { IsCompletedSuccessfully: true, Result: null }));
 
     private static string? RouteOf(Endpoint endpoint) => endpoint.Metadata.GetMetadata<IRouteDiagnosticsMetadata>() is { Route: var route } ? (route.Length == 0 ? "/" : route) : null;
 

@@ -51,11 +51,14 @@ internal sealed class FastHits : IDisposable
     /// <summary>The server's own instrument, which counts these hits as all others; <c>null</c> before it is made.</summary>
     public Histogram<double>? Duration { get; private set; }
 
+    /// <summary>The configuration of now.</summary>
+    public FastRoutes.Epoch Now => _routes.Now;
+
     /// <summary>A step of each connection of a listener.</summary>
     /// <param name="kestrel">Its options: where it would add a field of its own, or take less than a plain request, everything goes through the pipeline.</param>
     /// <param name="isTrustedProxy">Whose X-Forwarded-Proto is the scheme; <c>null</c>: requests with one go through the pipeline.</param>
     public Func<ConnectionDelegate, ConnectionDelegate> StepFor(KestrelServerOptions kestrel, Func<IPAddress, bool>? isTrustedProxy) =>
-        next => connection => IsTakenBy(kestrel) ? ConnectAsync(next, connection, kestrel.Limits, isTrustedProxy) : next(connection);
+        next => connection => IsTakenBy(kestrel) && connection.Features.Get<ITlsHandshakeFeature>() is null ? ConnectAsync(next, connection, kestrel.Limits, isTrustedProxy) : next(connection);
 
     /// <summary>From now on every request goes through the pipeline.</summary>
     public void Stop() => _isStopped = true;
@@ -63,18 +66,21 @@ internal sealed class FastHits : IDisposable
     /// <summary>A GET without a body has come through the pipeline: what follows it on its connection may be answered here.</summary>
     public void Open(HttpContext context)
     {
-        // The transport that HTTP is spoken on: with TLS, or anything else between, it is another.
-        if (!_isStopped && context.Features.Get<IConnectionTransportFeature>()?.Transport is HitConnection connection && HttpProtocol.IsHttp11(context.Request.Protocol) && Activity.Current is null)
+        if (!_isStopped && ConnectionOf(context) is { } connection && Activity.Current is null)
             connection.Open();
     }
 
-    /// <summary>The pipeline has answered with a fresh stored response.</summary>
+    /// <summary>
+    /// The pipeline has answered with a fresh stored response. A HEAD may have another route than the GET, with less in its way; and
+    /// what was read before the configuration changed was routed by the one of before.
+    /// </summary>
     public void OnHit(HttpContext context, CachedResource resource, StoredResponse stored, RouteSettings settings)
     {
         if (resource.Leave is FastLeave known && ReferenceEquals(known.Settings, settings) && _routes.IsCurrent(known))
             return;
-        if (resource.Variants.Length == 1 && HitText.CanWrite(stored))
-            resource.Leave = _routes.LeaveOf(context.GetEndpoint(), settings);
+        if (resource.Variants.Length == 1 && HttpMethods.IsGet(context.Request.Method)
+            && _routes.LeaveOf(ConnectionOf(context)?.ReadUnder, context.GetEndpoint(), settings) is { } leave && HitText.CanWrite(stored))
+            resource.Leave = leave;
     }
 
     /// <summary>Answers, if there is a fresh stored response that may be given without the pipeline.</summary>
@@ -97,7 +103,7 @@ internal sealed class FastHits : IDisposable
             return 0;
         var stored = resource.Variants[0];
         ref readonly var head = ref request.HasCookie ? ref WithCookie : ref Plain;
-        var decision = Reuse.Decide(head, stored, stored.Fence.Check(_core.Node), _core.IsTrusted(leave.Settings, default), now, leave.Settings.Policy);
+        var decision = _core.Decide(head, stored, now, leave.Settings, default);
         if (decision.Verb != ReuseVerb.Serve)
             return 0;
         var outcome = new Outcome(CacheResult.Hit) { TimeToLive = stored.FreshnessLifetime - decision.Age };
@@ -121,6 +127,10 @@ internal sealed class FastHits : IDisposable
     }
 
     public void Dispose() => _meters.Dispose();
+
+    /// <summary>What HTTP/1.1 is spoken on, one request at a time; <c>null</c>: HTTP/2 is, or the transport is another, with TLS or anything else between.</summary>
+    private static HitConnection? ConnectionOf(HttpContext context) =>
+        HttpProtocol.IsHttp11(context.Request.Protocol) ? context.Features.Get<IConnectionTransportFeature>()?.Transport as HitConnection : null;
 
     /// <summary>With the tags that the hosting layer gives it.</summary>
     private void Record(string scheme, int status, string? route, TimeSpan duration)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using CacheProxy.Pipeline;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace CacheProxy.Wire;
@@ -33,6 +34,9 @@ internal sealed class HitConnection(IDuplexPipe connection, FastHits hits, Kestr
     private volatile bool _isSending;
     private long _openedAt;
 
+    /// <summary>The configuration under which Kestrel began to read the request that it works on.</summary>
+    public FastRoutes.Epoch? ReadUnder { get; private set; }
+
     PipeReader IDuplexPipe.Input => this;
 
     PipeWriter IDuplexPipe.Output => _output;
@@ -44,8 +48,11 @@ internal sealed class HitConnection(IDuplexPipe connection, FastHits hits, Kestr
         _openedAt = Environment.TickCount64;
     }
 
-    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) =>
-        _isOpen ? AnswerAsync(cancellationToken) : _input.ReadAsync(cancellationToken);
+    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+    {
+        ReadUnder = hits.Now;
+        return _isOpen ? AnswerAsync(cancellationToken) : _input.ReadAsync(cancellationToken);
+    }
 
     public override bool TryRead(out ReadResult result)
     {

@@ -378,7 +378,7 @@ public sealed class FastHitTests
         proxy.Core.Metrics.Outcomes().Where(o => o.Outcome.Result == CacheResult.Hit).Select(o => (o.Requests, o.BodyBytes)).Single();
 
     /// <summary>A connection on which the next plain request for the target could be answered.</summary>
-    private static async Task<RawClient> WarmAsync(RunningProxy proxy, string target)
+    internal static async Task<RawClient> WarmAsync(RunningProxy proxy, string target)
     {
         var client = await RawClient.ConnectAsync(proxy);
         (await Ask(client, target)).Status.ShouldBe(200);
@@ -387,15 +387,15 @@ public sealed class FastHitTests
         return client;
     }
 
-    private static async Task<RawResponse> Ask(RawClient client, string target, params string[] fields)
+    internal static async Task<RawResponse> Ask(RawClient client, string target, params string[] fields)
     {
         await client.SendAsync(RawClient.Get(target, fields));
         return await client.ReadAsync();
     }
 
-    private static RouteConfig Route(string id) => new() { RouteId = id, ClusterId = "other", Match = new RouteMatch { Path = "{**rest}" } };
+    internal static RouteConfig Route(string id) => new() { RouteId = id, ClusterId = "other", Match = new RouteMatch { Path = "{**rest}" } };
 
-    private static ClusterConfig Cluster(ScriptedOrigin origin) => new()
+    internal static ClusterConfig Cluster(ScriptedOrigin origin) => new()
     {
         ClusterId = "other",
         Destinations = new Dictionary<string, DestinationConfig> { ["one"] = new() { Address = origin.Address } },
