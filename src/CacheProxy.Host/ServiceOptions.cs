@@ -15,10 +15,10 @@ internal sealed record ServiceOptions
     public bool InlineSockets { get; set; } = true;
 
     /// <summary>
-    /// Whether plain hits are answered on the connection, below HTTP (docs/hits.md). Default <c>false</c>. With <see cref="AccessLog"/> or OTLP every request
+    /// Whether plain hits are answered on the connection, below HTTP (docs/hits.md). Default <c>true</c>. With <see cref="AccessLog"/> or OTLP every request
     /// goes the long way all the same, for it is to be seen.
     /// </summary>
-    public bool FastHits { get; set; }
+    public bool FastHits { get; set; } = true;
 
     /// <summary>One line a request, at Information. Default <c>false</c>: it costs most of the throughput.</summary>
     public bool AccessLog { get; set; }

@@ -51,13 +51,15 @@ public sealed class RouteCacheOptions
 
     /// <summary>
     /// Whether an HTTP/1 response that has no length and no chunks, so that only the end of its connection ends it, is stored. An origin
-    /// that dies while it writes looks the same: <c>true</c> only for one that has nothing better to say (HTTP/1.0). Default <c>false</c>.
+    /// that dies while it writes looks the same, and yet RFC 9112 section 8 calls it complete. Default <c>true</c> in the profile
+    /// <see cref="CacheProfile.Rfc9111"/>, <c>false</c> in <see cref="CacheProfile.OneMinute"/>.
     /// </summary>
     public bool? StoreCloseDelimited { get; set; }
 
     /// <summary>
-    /// Whether interim responses (102, 103) go on to the client whose request the origin is working on, over HTTP/1.1 on both sides:
-    /// <c>true</c> only when everything between the clients and the proxy can take them (nginx 1.22 cannot). Default <c>false</c>.
+    /// Whether interim responses (102, 103) go on to the client whose request the origin is working on, over HTTP/1.1 on both sides (RFC 9110
+    /// section 15.2): <c>true</c> only when everything between the clients and the proxy can take them (nginx 1.22 cannot). Default <c>true</c>
+    /// in the profile <see cref="CacheProfile.Rfc9111"/>, <c>false</c> in <see cref="CacheProfile.OneMinute"/>.
     /// </summary>
     public bool? PassInterimResponses { get; set; }
 

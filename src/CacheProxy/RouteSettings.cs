@@ -82,8 +82,8 @@ internal sealed record RouteSettings(bool Enabled, CachePolicy Policy, long MaxB
         return new RouteSettings(said.Enabled ?? true, policy,
             Math.Min(said.MaxBodyBytes ?? options.MaxBodyBytes, CacheProxyOptionsValidator.LargestBody(options)))
         {
-            StoreCloseDelimited = said.StoreCloseDelimited ?? false,
-            PassInterimResponses = said.PassInterimResponses ?? false,
+            StoreCloseDelimited = said.StoreCloseDelimited ?? !oneMinute,
+            PassInterimResponses = said.PassInterimResponses ?? !oneMinute,
             SelectByLanguage = said.SelectByLanguage ?? false,
             QueryRules = QueryRules.From(
                 said.QueryAllow is null ? null : OptionLists.Split(said.QueryAllow), OptionLists.Split(said.QueryDeny), said.QuerySort ?? false),

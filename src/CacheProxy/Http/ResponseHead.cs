@@ -31,7 +31,8 @@ internal sealed class ResponseHead
         Age = FirstAge(this[HeaderNames.Age]);
         Expires = SingleDate(expires, now);
         ContentLength = SingleLength(this[HeaderNames.ContentLength]);
-        HasSetCookie = this[HeaderNames.SetCookie].Count > 0 || this["Set-Cookie2"].Count > 0;
+        HasSetCookie = this[HeaderNames.SetCookie].Count > 0;
+        SetsCookies = HasSetCookie || this["Set-Cookie2"].Count > 0;
         HasPragma = this[HeaderNames.Pragma].Count > 0;
         Vary = this[HeaderNames.Vary];
     }
@@ -75,6 +76,9 @@ internal sealed class ResponseHead
     public long? ContentLength { get; }
 
     public bool HasSetCookie { get; }
+
+    /// <summary>Set-Cookie, or Set-Cookie2 of RFC 2965.</summary>
+    public bool SetsCookies { get; }
 
     public bool HasPragma { get; }
 

@@ -52,8 +52,9 @@ internal static class Storability
         if (request.HasAuthorization && !AllowsAuthorized(directives))
             return StoreReason.Authorization;
 
-        // Section 7.3: nobody gets another's cookies, not even those that the origin lets be stored; unless the operator knows them.
-        if (response.HasSetCookie && !(policy.StoreSetCookie && Freshness.HasExplicitLifetime(response.Facts)))
+        // Section 7.3: nobody gets another's cookies, not even those that the origin lets be stored; unless the operator knows them. Set-Cookie2,
+        // which RFC 6265 has made historic, is a field like others to an origin that gives a lifetime.
+        if (response.SetsCookies && !(Freshness.HasExplicitLifetime(response.Facts) && (policy.StoreSetCookie || !response.HasSetCookie)))
             return StoreReason.SetCookie;
 
         // Section 4.1: it would match no request.
@@ -65,7 +66,7 @@ internal static class Storability
     /// and the origin does not say that it is meant for one of them. It is never stored.
     /// </summary>
     public static bool MayShareError(in RequestHead request, ResponseHead response) =>
-        response.StatusCode >= 500 && !request.HasCredentials && !response.HasSetCookie
+        response.StatusCode >= 500 && !request.HasCredentials && !response.SetsCookies
         && response.CacheControl is { NoStore: false, Private: false, PrivateFields: null };
 
     /// <summary>Whether a response to a request with Authorization may answer others (section 3.5).</summary>

@@ -8,12 +8,6 @@ namespace CacheProxy.Policy;
 /// <summary>Validating a stored response with the origin, and freshening it from a 304 (RFC 9111 sections 4.3.1, 4.3.3, 4.3.4).</summary>
 internal static class Validation
 {
-    /// <summary>
-    /// RFC 9111 section 7.3: they belong to one client.
-    /// </summary>
-    private static readonly FrozenSet<string> Cookies = FrozenSet.Create(
-        StringComparer.OrdinalIgnoreCase, HeaderNames.SetCookie, "Set-Cookie2");
-
     /// <summary>What describes the stored body stays when a 304 says otherwise (section 3.2).</summary>
     private static readonly FrozenSet<string> NotFreshened = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
@@ -95,7 +89,7 @@ internal static class Validation
     }
 
     private static bool IsStored(ResponseHead received, StringValues connection, string name, bool keepCookies) =>
-        !name.Equals(HeaderNames.Age, StringComparison.OrdinalIgnoreCase) && (keepCookies || !Cookies.Contains(name)) && !HopByHop.Contains(connection, name)
+        !name.Equals(HeaderNames.Age, StringComparison.OrdinalIgnoreCase) && (keepCookies || !name.Equals(HeaderNames.SetCookie, StringComparison.OrdinalIgnoreCase)) && !HopByHop.Contains(connection, name)
         && !Names(received.CacheControl.PrivateFields, name) && !Names(received.CacheControl.NoCacheFields, name);
 
     /// <summary>

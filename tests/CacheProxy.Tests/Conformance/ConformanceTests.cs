@@ -1,4 +1,5 @@
 using System.Net;
+using CacheProxy.Tests.Scenarios;
 
 namespace CacheProxy.Tests.Conformance;
 
@@ -244,6 +245,7 @@ public sealed class ConformanceTests(Bench bench) : IClassFixture<Bench>
     [InlineData("headers-store-ETag", "ETag", "\"a\"")]
     [InlineData("headers-store-Expires", "Expires", "Thu, 18 Aug 2050 02:01:18 GMT")]
     [InlineData("headers-store-Public-Key-Pins", "Public-Key-Pins", "some value")]
+    [InlineData("headers-store-Set-Cookie2", "Set-Cookie2", "a=c")]
     [InlineData("headers-store-Test-Header", "Test-Header", "some value")]
     [InlineData("headers-store-X-Content-Foo", "X-Content-Foo", "some value")]
     [InlineData("headers-store-X-Frame-Options", "X-Frame-Options", "some value")]
@@ -409,6 +411,42 @@ public sealed class ConformanceTests(Bench bench) : IClassFixture<Bench>
     [InlineData("method-POST")]
     public async Task Answer_to_post_with_its_own_location_is_that_of_get(string id) =>
         (await bench.LastAsync(new Step("Cache-Control: max-age=3600 | Content-Location: ?q", Method: "POST", Query: "?q"), new Step("", Query: "?q"))).ShouldBe("hit", id);
+
+    [Theory]
+    [InlineData("interim-102", "HTTP/1.1 102 Processing\r\n\r\n")]
+    [InlineData("interim-103", "HTTP/1.1 103 Early Hints\r\nlink: </styles.css>; rel=preload; as=style\r\nx-my-header: test\r\n\r\n")]
+    [InlineData("interim-not-cached", "HTTP/1.1 103 Early Hints\r\nlink: </styles.css>; rel=preload; as=style\r\n\r\n")]
+    [InlineData("interim-no-header-reuse", "HTTP/1.1 103 Early Hints\r\nlink: </styles.css>; rel=preload; as=style\r\nx-my-header: test\r\n\r\n")]
+    public async Task Interim_response_goes_on_and_leaves_no_trace(string id, string interim)
+    {
+        var path = "/interim/" + id;
+        var step = new Step("Cache-Control: max-age=100000", Interim: interim);
+        var miss = (await bench.WireAsync(path, step)).Text;
+        miss.ShouldStartWith(interim + "HTTP/1.1 200 OK\r\n");
+        miss[interim.Length..].ShouldNotContain("x-my-header", Case.Insensitive, id);
+        var hit = await bench.WireAsync(path, step);
+        hit.Text.ShouldStartWith("HTTP/1.1 200 OK\r\n");
+        hit["Cache-Status"]!.ShouldContain("; hit", Case.Sensitive, id);
+        (hit["x-my-header"], hit["link"], hit.Content).ShouldBe((null, null, "0123456789"), id);
+    }
+
+    [Theory]
+    [InlineData("headers-store-Transfer-Encoding")]
+    public async Task Transfer_coding_that_nobody_knows_is_not_stored_and_the_response_is(string id)
+    {
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            await r.WriteAsync("HTTP/1.1 200 OK\r\nCache-Control: max-age=3600\r\nTransfer-Encoding: foo\r\n\r\n0123456789");
+            r.Close();
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, bench.Configure);
+        var first = await WireClient.AnswerAsync(proxy.Address, "GET", "/");
+        await proxy.WaitForFetchesAsync();
+        var second = await WireClient.AnswerAsync(proxy.Address, "GET", "/");
+        first.Status.ShouldBe(200, id);
+        (second.Status, second.Content, second["Transfer-Encoding"]).ShouldBe((200, "0123456789", null), id);
+        second["Cache-Status"]!.ShouldContain("; hit", Case.Sensitive, id);
+    }
 
     /// <summary>What the suite would have otherwise: the last argument says why not.</summary>
     [Theory]
