@@ -66,8 +66,10 @@ public static class CacheProxyExtensions
     /// <c>kestrel.ConfigureEndpointDefaults(listen => listen.UseFastHits())</c>, after all other steps of the connection.
     /// </summary>
     /// <remarks>
-    /// Middleware before <c>MapReverseProxy</c> does not see such a hit. What belongs to the route is seen to: hits of routes with authorization, CORS, rate
-    /// limits or any other metadata go through the pipeline. Nothing is answered so while <see cref="KestrelServerOptions.AddServerHeader"/> is on.
+    /// What stands before the cache does not see such a hit: middleware before <c>MapReverseProxy</c>, and steps of YARP's pipeline before
+    /// <see cref="UseHttpCache"/>. What belongs to the route is seen to: hits of routes with authorization, CORS, rate limits or any other metadata go through
+    /// the pipeline, and so do all where there is a fallback policy or a global rate limit. Nothing is answered so within TLS, while
+    /// <see cref="KestrelServerOptions.AddServerHeader"/> is on, or while a logger listens to <c>Microsoft.AspNetCore.Hosting.Diagnostics</c>.
     /// </remarks>
     public static ListenOptions UseFastHits(this ListenOptions listen) => listen.UseFastHits(null);
 

@@ -18,6 +18,7 @@ public sealed class FastHitFuzzTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
+    [InlineData(3)]
     public async Task Same_bytes_get_the_same_answers(int seed)
     {
         await using var origin = ScriptedOrigin.Answering(Answer);

@@ -5,7 +5,7 @@ namespace CacheProxy.Tests.Wire;
 /// <summary>Generated requests near the border of what is answered on the connection: most are well formed, and about half of those have something odd done to them.</summary>
 internal static class RequestTexts
 {
-    private static readonly string[] Targets = ["/a", "/a", "/a", "/b", "/b?q=1", "/varies", "/short", "/none", "/a/../b", "/a#x", "http://site.example/a", "/%61"];
+    private static readonly string[] Targets = ["/a", "/a", "/a", "/b", "/b?q=1", "/varies", "/short", "/none", "/a/../b", "/a#x", "http://site.example/a", "/%61", "//a", "/a/", "/a?", "/a;x"];
 
     private static readonly string[] Neutral =
         ["User-Agent: x", "Accept: */*", "accept-encoding: gzip", "Accept-Language: de", "Connection: keep-alive", "Cookie: a=b", "Cache-Control: no-cache", "Pragma: no-cache",
@@ -13,9 +13,10 @@ internal static class RequestTexts
 
     private static readonly string[] Telling =
         ["If-None-Match: \"1\"", "If-None-Match: *", "If-Modified-Since: Mon, 05 Jan 2026 13:00:00 GMT", "Range: bytes=0-1", "Range: bytes=1-", "Authorization: Basic eDp5", "X-Api-Key: k",
-         "Cache-Control: only-if-cached", "X-Forwarded-Host: other.example", "X-Forwarded-For: a, b", "Content-Length: 0", "Host: site.example", "X-Other: 1", "TE: trailers", "Expect: 100-continue", "Upgrade: h2c"];
+         "Cache-Control: only-if-cached", "X-Forwarded-Host: other.example", "X-Forwarded-For: a, b", "Content-Length: 0", "Host: site.example", "X-Other: 1", "TE: trailers", "Expect: 100-continue", "Upgrade: h2c",
+         "Connection: upgrade", "Connection: upgrade\r\nUpgrade: websocket", "Connection: content-length\r\nContent-Length: 0", "Connection: cookie", "Connection: host", "Keep-Alive: timeout=5", "X_Forwarded_Proto: https"];
 
-    private static readonly string[] Scraps = ["\r\n", "\n", "\r", "\0", ":", " ", "\t", "Host: a\r\n", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "\u00ff", "GET ", "HTTP/1.0", ",", "%00"];
+    private static readonly string[] Scraps = ["\r\n", "\n", "\r", "\0", ":", " ", "\t", "Host: a\r\n", " folded: x\r\n", "Host : x\r\n", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "\u00ff", "GET ", "HTTP/1.0", ",", "%00"];
 
     /// <summary>One request, perhaps broken.</summary>
     public static byte[] Next(Random random) => Encoding.Latin1.GetBytes(random.Next(2) == 0 ? Whole(random) : Broken(random));
