@@ -77,7 +77,12 @@ internal sealed class FastRoutes : IDisposable
         _settled.Change(RoutingSettles, Timeout.InfiniteTimeSpan);
     }
 
-    private void Begin() => _epoch = new Epoch(!IsToldApartByFields() && !HasRuleForAll());
+    private void Begin()
+    {
+        var before = _epoch;
+        var next = new Epoch(!IsToldApartByFields() && !HasRuleForAll());
+        Interlocked.CompareExchange(ref _epoch, next, before); // unless there was another change meanwhile, which has to settle as well
+    }
 
     /// <summary>Where fields decide between two routes of one target, one cannot answer for the other.</summary>
     private bool IsToldApartByFields() => _endpoints.Endpoints.Any(endpoint => endpoint.Metadata.GetMetadata<RouteModel>()?.Config.Match?.Headers is { Count: > 0 });
