@@ -21,7 +21,7 @@ internal sealed class MetricFamily
     private readonly Lock _lock = new();
     private readonly Dictionary<int, List<MetricSeries>> _byHash = [];
     private readonly List<MetricSeries> _series = [];
-    private MetricSeries? _latest;
+    private MetricSeries? _latest, _before;
     private readonly string _help;
     private readonly MetricKind _kind;
     private readonly bool _isObservable;
@@ -53,7 +53,7 @@ internal sealed class MetricFamily
         {
             _series.Clear();
             _byHash.Clear();
-            _latest = null;
+            _latest = _before = null;
         }
     }
 
@@ -113,9 +113,14 @@ internal sealed class MetricFamily
 
     private MetricSeries? Find_NeedsLock(ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
-        // Most measurements are like the one before, and comparing costs a fraction of hashing.
+        // Most measurements are like one of the two before (a connection is idle and active in turns), and comparing costs a fraction of hashing.
         if (_latest is { } latest && Same(latest.Tags, tags))
             return latest;
+        if (_before is { } before && Same(before.Tags, tags))
+        {
+            (_latest, _before) = (before, _latest);
+            return before;
+        }
         var hash = default(HashCode);
         foreach (var (key, value) in tags)
         {
@@ -128,7 +133,10 @@ internal sealed class MetricFamily
         foreach (var candidate in candidates)
         {
             if (Same(candidate.Tags, tags))
-                return _latest = candidate;
+            {
+                (_latest, _before) = (candidate, _latest);
+                return candidate;
+            }
         }
 
         if (_series.Count >= MaxSeries)

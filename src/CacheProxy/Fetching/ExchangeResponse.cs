@@ -15,6 +15,9 @@ namespace CacheProxy.Fetching;
 [SuppressMessage("Reliability", "CA1001", Justification = "The body stream holds nothing that needs to be disposed.")]
 internal abstract class ExchangeResponse : IHttpResponseFeature, IHttpResponseBodyFeature, IHttpResponseTrailersFeature, IHttpRequestLifetimeFeature
 {
+    /// <summary>Room that is made at once: most responses have no more fields.</summary>
+    private const int UsualFields = 7;
+
     private readonly CancellationToken _cancellation;
     private readonly ExchangeBody _body;
     private List<(Func<object, Task> Callback, object State)>? _onStarting;
@@ -34,7 +37,7 @@ internal abstract class ExchangeResponse : IHttpResponseFeature, IHttpResponseBo
 
     public string? ReasonPhrase { get; set; }
 
-    public IHeaderDictionary Headers { get; set; } = new HeaderDictionary();
+    public IHeaderDictionary Headers { get; set; } = new HeaderDictionary(UsualFields);
 
     public bool HasStarted { get; private set; }
 

@@ -28,6 +28,10 @@ internal enum FlightAnswerKind
 /// <summary>What a fetch came to, as soon as the head is known.</summary>
 internal sealed record FlightAnswer(FlightAnswerKind Kind)
 {
+    public static readonly FlightAnswer Failed = new(FlightAnswerKind.Failed);
+
+    public static readonly FlightAnswer Alone = new(FlightAnswerKind.Alone);
+
     /// <summary>The origin's head as it goes to clients, for <see cref="FlightAnswerKind.Recorded"/>.</summary>
     public ResponseHead? Head { get; init; }
 

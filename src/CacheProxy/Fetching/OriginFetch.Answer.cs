@@ -17,6 +17,7 @@ internal sealed partial class OriginFetch
     private void OnResponse(ResponseHead head, bool bytesFollow)
     {
         var request = Request;
+        _isAuthorized = request.HasAuthorization;
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         var names = Tags.Of(_order.CacheKey, head);
         if (decision.Store)
@@ -88,15 +89,16 @@ internal sealed partial class OriginFetch
             // A 304 to nothing we asked, or about another response than ours (RFC 9111 section 4.3.4).
             if (_validating is { } unusable)
                 _fetcher.Store.Remove(_order.CacheKey, unusable);
-            Publish(new FlightAnswer(FlightAnswerKind.Alone));
+            Publish(FlightAnswer.Alone);
             return;
         }
         if (!MayRevive(stored))
         {
-            Publish(new FlightAnswer(FlightAnswerKind.Alone));
+            Publish(FlightAnswer.Alone);
             return;
         }
         var request = Request;
+        _isAuthorized = request.HasAuthorization;
         var head = Validation.Freshen(_validatingHead!, notModified, _responseTime, _order.Settings.Policy.StoreSetCookie);
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         var freshened = MakeStored(head, stored.ReadBody(), stored.Trailers, decision);

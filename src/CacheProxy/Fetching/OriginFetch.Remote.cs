@@ -41,7 +41,7 @@ internal sealed partial class OriginFetch
         if (_remote.IsUnshareable)
         {
             _fetcher.Coalescer.RememberUncacheable(_flight.Key, _fetcher.Clock.Now);
-            Publish(new FlightAnswer(FlightAnswerKind.Alone));
+            Publish(FlightAnswer.Alone);
             return true;
         }
         if (_remote.Response is not { } found || !_order.IsFoundBy(found)

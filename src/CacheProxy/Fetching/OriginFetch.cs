@@ -33,6 +33,7 @@ internal sealed partial class OriginFetch
     private readonly ResponseHead? _validatingHead;
     private FlightAnswer? _answer;
     private ResponseHead? _storedHead;
+    private bool _isAuthorized;
     private TimeSpan _initialAge;
     private DateTimeOffset _responseTime;
 
@@ -180,7 +181,7 @@ internal sealed partial class OriginFetch
         ShareNothing();
         _fetcher.Coalescer.Remove(_flight);
         _flight.Recording.Wake();
-        _flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
+        _flight.Publish(FlightAnswer.Failed);
         _fetcher.Ended(_flight);
         _fetcher.Deliveries.Enforce(); // the budget of recordings no longer counts it
     }
@@ -220,7 +221,7 @@ internal sealed partial class OriginFetch
             ResponseTime = _responseTime,
             InitialAge = _initialAge,
             FreshnessLifetime = decision.FreshnessLifetime,
-            RequestWasAuthorized = Request.HasAuthorization,
+            RequestWasAuthorized = _isAuthorized,
             VaryFields = varyFields,
             VaryValues = Vary.Values(varyFields, _requestFields),
             Fence = fence,

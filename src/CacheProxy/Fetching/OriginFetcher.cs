@@ -79,7 +79,7 @@ internal sealed class OriginFetcher(
         {
             // It never began: those who board it must not wait for ever.
             coalescer.Remove(flight);
-            flight.Publish(new FlightAnswer(FlightAnswerKind.Failed));
+            flight.Publish(FlightAnswer.Failed);
             Ended(flight);
             throw;
         }

@@ -51,7 +51,7 @@ internal static class ForwardedFields
         // Kestrel lets control characters through; an origin may answer them with an error page that others would get to see.
         List<string>? found = null;
         foreach (var (name, lines) in fields)
-            if (IsRemoved(name, lines, isSafe))
+            if (IsRemoved(name, Dashed(name), lines, isSafe))
                 (found ??= []).Add(name);
         foreach (var name in found ?? [])
             fields.Remove(name);
@@ -65,8 +65,11 @@ internal static class ForwardedFields
     {
         var fields = new Dictionary<string, StringValues>(client.Count + 2, StringComparer.OrdinalIgnoreCase);
         foreach (var (name, value) in client)
-            if (!Conditions.Contains(name) && !IsIn(ClientAddresses, name) && !IsRemoved(name, value, isSafe: true))
+        {
+            var dashed = Dashed(name);
+            if (!Conditions.Contains(name) && !ClientAddresses.Contains(dashed) && !IsRemoved(name, dashed, value, isSafe: true))
                 fields[name] = value;
+        }
         if (fields.TryGetValue(HeaderNames.AcceptEncoding, out var codings))
             SetOrRemove(fields, HeaderNames.AcceptEncoding, AcceptEncoding.Normalise(codings));
         CdnLoop.Add(fields, loopName);
@@ -93,7 +96,8 @@ internal static class ForwardedFields
     }
 
     /// <summary>Whether a response's Vary on this field says nothing, because a client's own never reaches the origin.</summary>
-    public static bool IsNeverForwarded(string name) => IsOverride(name) || IsIn(MethodOverrides, name) || IsIn(ClientAddresses, name);
+    public static bool IsNeverForwarded(string name) =>
+        Dashed(name) is var dashed && (IsOverride(name, dashed) || MethodOverrides.Contains(dashed) || ClientAddresses.Contains(dashed));
 
     /// <summary>
     /// Whether the origin sees the client's own address in this field: what varies by it is for one client, whatever the requests' fields
@@ -102,23 +106,21 @@ internal static class ForwardedFields
     public static bool TellsClientAddress(string name) =>
         name.Equals(ForwardedFor, StringComparison.OrdinalIgnoreCase) || name.Equals("Forwarded", StringComparison.OrdinalIgnoreCase);
 
-    private static bool IsRemoved(string name, StringValues lines, bool isSafe) =>
-        IsOverride(name) || (isSafe && IsIn(MethodOverrides, name)) || FieldValue.HasControls(lines);
+    private static bool IsRemoved(string name, string dashed, StringValues lines, bool isSafe) =>
+        IsOverride(name, dashed) || (isSafe && MethodOverrides.Contains(dashed)) || FieldValue.HasControls(lines);
 
-    private static bool IsOverride(string name)
+    private static bool IsOverride(string name, string dashed)
     {
-        if (IsIn(Overrides, name))
+        if (Overrides.Contains(dashed))
             return true;
         // YARP sets it anew; but a route may let it append to what a trusted proxy said.
         if (name.Equals(ForwardedFor, StringComparison.OrdinalIgnoreCase))
             return false;
         foreach (var prefix in OverridePrefixes)
-            if (Dashed(name).StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
+            if (dashed.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
                 return true;
         return false;
     }
-
-    private static bool IsIn(FrozenSet<string> names, string name) => names.Contains(Dashed(name));
 
     /// <summary>CGI and its heirs (WSGI, PHP, Rack) cannot tell an underscore in a name from a dash. The same instance when there is none.</summary>
     private static string Dashed(string name) => name.Replace('_', '-');

@@ -139,7 +139,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             {
                 if (boarding.Leads)
                 {
-                    core.Fetcher.Start(context, next, boarding.Flight, order with { Interim = relay });
+                    core.Fetcher.Start(context, next, boarding.Flight, relay is null ? order : order with { Interim = relay });
                     await boarding.Reader.HeadAsync(context.RequestAborted);
                 }
                 var answer = boarding.Flight.Answer ?? await boarding.Flight.AnswerAsync(context.RequestAborted);

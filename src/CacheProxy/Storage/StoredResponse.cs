@@ -46,15 +46,19 @@ internal sealed class StoredResponse
         _facts = head.Facts;
         ReasonPhrase = head.ReasonPhrase;
         var fields = head.Fields;
-        _endOfAny = Length(fields, Line.OfAny);
-        _endOfLines = _endOfAny + Length(fields, Line.OfTheBody);
-        _endOfHead = _endOfLines + Length(fields, Line.OfThisCache);
+        const int most = 64;
+        var kinds = fields.Length <= most ? stackalloc Line[most] : new Line[fields.Length];
+        for (var i = 0; i < fields.Length; i++)
+            kinds[i] = LineOf(fields[i].Key);
+        _endOfAny = Length(fields, kinds, Line.OfAny);
+        _endOfLines = _endOfAny + Length(fields, kinds, Line.OfTheBody);
+        _endOfHead = _endOfLines + Length(fields, kinds, Line.OfThisCache);
         if (body.Length > LargestBlockBody)
             LargeBody = body;
         else
             _blockBody = (int)body.Length;
         _block = new Block(_endOfHead + _blockBody);
-        var rest = Write(fields, Line.OfThisCache, Write(fields, Line.OfTheBody, Write(fields, Line.OfAny, _block.Bytes)));
+        var rest = Write(fields, kinds, Line.OfThisCache, Write(fields, kinds, Line.OfTheBody, Write(fields, kinds, Line.OfAny, _block.Bytes)));
         if (LargeBody is null)
             body.CopyTo(rest);
     }
@@ -159,7 +163,7 @@ internal sealed class StoredResponse
     /// <summary>The body, for another stored response. While held.</summary>
     public Body ReadBody() => LargeBody ?? (_blockBody == 0 ? Body.Empty : new Body([BlockBody.ToArray()], _blockBody));
 
-    private enum Line
+    private enum Line : byte
     {
         OfAny,
         OfTheBody,
@@ -173,20 +177,20 @@ internal sealed class StoredResponse
         : ContentFields.Contains(name) ? Line.OfTheBody
         : Line.OfAny;
 
-    private static int Length(ReadOnlySpan<KeyValuePair<string, StringValues>> fields, Line kind)
+    private static int Length(ReadOnlySpan<KeyValuePair<string, StringValues>> fields, ReadOnlySpan<Line> kinds, Line kind)
     {
         var length = 0;
-        foreach (var (name, lines) in fields)
-            if (LineOf(name) == kind)
-                length += FieldLines.Length(name, lines);
+        for (var i = 0; i < fields.Length; i++)
+            if (kinds[i] == kind)
+                length += FieldLines.Length(fields[i].Key, fields[i].Value);
         return length;
     }
 
-    private static Span<byte> Write(ReadOnlySpan<KeyValuePair<string, StringValues>> fields, Line kind, Span<byte> target)
+    private static Span<byte> Write(ReadOnlySpan<KeyValuePair<string, StringValues>> fields, ReadOnlySpan<Line> kinds, Line kind, Span<byte> target)
     {
-        foreach (var (name, lines) in fields)
-            if (LineOf(name) == kind)
-                target = FieldLines.Write(name, lines, target);
+        for (var i = 0; i < fields.Length; i++)
+            if (kinds[i] == kind)
+                target = FieldLines.Write(fields[i].Key, fields[i].Value, target);
         return target;
     }
 
