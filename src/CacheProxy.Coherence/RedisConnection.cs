@@ -34,6 +34,10 @@ internal sealed class RedisConnection(CoherenceOptions options, TimeProvider tim
         return default;
     }
 
+    /// <summary>Runs a script after all that was sent before, whatever the breaker says; what comes of it nobody is told.</summary>
+    public void Send(string script, RedisKey[] keys, RedisValue[] arguments) =>
+        Volatile.Read(ref _redis)?.GetDatabase().ScriptEvaluateAsync(script, keys, arguments, CommandFlags.FireAndForget);
+
     /// <summary>Runs a script whatever the breaker says, and closes it if that goes well.</summary>
     public ValueTask<RedisResult?> HeartbeatAsync(string call, string script, RedisKey[] keys, RedisValue[] arguments, TimeSpan budget) =>
         CallAsync(call, db => db.ScriptEvaluateAsync(script, keys, arguments), budget, isHeartbeat: true, CancellationToken.None);

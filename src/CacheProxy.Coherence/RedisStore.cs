@@ -31,9 +31,12 @@ internal sealed class RedisStore(RedisConnection connection, CoherenceNode node,
         if (!node.MayShare)
             return default;
         var token = lease is null ? 0 : Random.Shared.NextInt64(1, long.MaxValue);
+        var isAsked = !connection.IsOpen;
         var place = node.Place;
         var reply = await connection.RequestAsync("find", RedisScripts.Find, [_order, _inv, ItemKey(key), LeaseKey(lease), _nodes],
             [.. At(place), lease is null ? "" : token, (long)LeaseTime.TotalMilliseconds, MaxBytesPerKey, node.Id, _fencedAfter], cancellation);
+        if (reply is null && isAsked && lease is not null)
+            SendRelease(new RemoteLease(lease, token)); // the answer came too late, or comes yet: nobody is to wait for a lease that nobody knows of
         var parts = reply is null ? null : (RedisResult[]?)reply;
         if (parts is not { Length: >= 3 } || RedisOrder.ReadPlace((byte[]?)parts[1]) is not { } now)
         {
@@ -58,8 +61,13 @@ internal sealed class RedisStore(RedisConnection connection, CoherenceNode node,
     public ValueTask<bool> StoreIfNewerAsync(string key, RemoteItem item, TimeSpan lifetime, CancellationToken cancellation) =>
         StoreAsync(key, item with { Name = "" }, null, lifetime, "newer", cancellation);
 
-    public async ValueTask ReleaseAsync(string key, RemoteLease lease, CancellationToken cancellation) =>
-        await connection.RequestAsync("release", RedisScripts.Release, [LeaseKey(lease.Name)], [lease.Token], cancellation);
+    public async ValueTask ReleaseAsync(string key, RemoteLease lease, CancellationToken cancellation)
+    {
+        if (await connection.RequestAsync("release", RedisScripts.Release, [LeaseKey(lease.Name)], [lease.Token], cancellation) is null)
+            SendRelease(lease);
+    }
+
+    private void SendRelease(RemoteLease lease) => connection.Send(RedisScripts.Release, [LeaseKey(lease.Name)], [lease.Token]);
 
     private async ValueTask<bool> StoreAsync(string key, RemoteItem item, RemoteLease? lease, TimeSpan lifetime, string how, CancellationToken cancellation)
     {
@@ -71,6 +79,8 @@ internal sealed class RedisStore(RedisConnection connection, CoherenceNode node,
         var keep = (long)Math.Ceiling((lifetime < MaxLifetime ? lifetime : MaxLifetime).TotalMilliseconds);
         var reply = await connection.RequestAsync("store", RedisScripts.Store, [_order, _inv, ItemKey(key), LeaseKey(lease?.Name)],
             [.. At(node.Place), lease is null ? "" : lease.Token, item.Name, RemoteItemCodec.Write(item), keep, MaxItemsPerKey, how, MaxBytesPerKey], cancellation);
+        if (reply is null && lease is not null)
+            SendRelease(lease);
         var result = reply is null ? "unavailable" : (string?)reply ?? "unavailable";
         metrics?.Stored(result);
         return result == "stored";

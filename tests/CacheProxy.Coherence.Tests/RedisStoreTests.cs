@@ -275,5 +275,35 @@ public sealed class RedisStoreTests(RedisFixture redis) : IClassFixture<RedisFix
         clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(5)); // it lasts 10
     }
 
+    /// <summary>The lease was given; that did not arrive in time, so the node fetches without it and has nothing to give back.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)] // the breaker opens
+    public async Task Lease_that_was_given_too_late_is_given_back(int calls)
+    {
+        await using var line = new Relay(redis.Server.Port);
+        var options = new CoherenceOptions { Redis = $"127.0.0.1:{line.Port}", KeyPrefix = _prefix, CallTimeout = TimeSpan.FromMilliseconds(300) };
+        var slow = CoherenceNode.Create(options);
+        _nodes.Add(slow);
+        await slow.StartAsync(CancellationToken.None);
+        options.Redis = redis.Server.Address;
+        var other = CoherenceNode.Create(options);
+        _nodes.Add(other);
+        await other.StartAsync(CancellationToken.None);
+        await Eventually.TrueAsync(() => slow.MayShare && other.MayShare, "both are in touch");
+        line.Hold();
+        for (var i = 0; i < calls; i++)
+            (await FindAsync(slow, $"k{i}", $"k{i}")).Kind.ShouldBe(RemoteFindKind.Unavailable);
+        line.Mend();
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        await Eventually.TrueAsync(async () => (await FindAsync(slow, "after")).Kind == RemoteFindKind.Missing, "what was sent before has been done");
+        for (var i = 0; i < calls; i++)
+        {
+            var key = $"k{i}";
+            await Eventually.TrueAsync(async () => (await FindAsync(other, key, key)).Lease is not null, "it has the lease");
+        }
+        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(5)); // it would last 10
+    }
+
     private async Task<string[]> KeysAsync() => (string[])(await (await redis.Server.ClientAsync()).ExecuteAsync("KEYS", "{" + _prefix + "}*"))!;
 }
