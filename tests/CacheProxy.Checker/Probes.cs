@@ -11,6 +11,8 @@ internal sealed class Probes(Cluster cluster, Client client, Load load)
 
     public int Rounds { get; private set; }
 
+    public List<double> PurgeToApplied { get; } = [];
+
     public List<double> PurgeToVisible { get; } = [];
 
     public List<double> WriteToVisible { get; } = [];
@@ -41,11 +43,21 @@ internal sealed class Probes(Cluster cluster, Client client, Load load)
         }
     }
 
-    /// <summary>In quiet: from the beginning of a purge, or a write, until each node has answered with what is new.</summary>
+    /// <summary>
+    /// In quiet: from the beginning of a purge until it is answered, for all nodes have applied it; and of a purge, or a write, until each node has
+    /// answered with what is new.
+    /// </summary>
     public async Task MeasureAsync(int rounds, TimeSpan atMost)
     {
         var path = Load.PathOf(Act.Read, 63);
         var deadline = Clock.Now + Clock.Ticks(atMost);
+        cluster.Tap.Holds = false;
+        for (var round = -rounds; round < 10 * rounds && Clock.Now < deadline; round++)
+        {
+            var began = Clock.Now;
+            if (await client.PurgeAsync(Math.Abs(round) % Cluster.Size, new { url = $"http://{Cluster.Host}{path}" }) == true && round >= 0)
+                PurgeToApplied.Add(Clock.Milliseconds(Clock.Now - began));
+        }
         for (var round = 0; round < rounds && Clock.Now < deadline; round++)
         {
             foreach (var node in cluster.ProxyAddresses)
@@ -65,6 +77,7 @@ internal sealed class Probes(Cluster cluster, Client client, Load load)
             await client.RunAsync(write);
             WriteToVisible.Add((await Task.WhenAll(seen)).Max());
         }
+        PurgeToApplied.Sort();
         PurgeToVisible.Sort();
         WriteToVisible.Sort();
     }

@@ -106,7 +106,8 @@ var stale = rules.Staleness;
 Console.WriteLine($"staleness of {stale.Count} items read, ms: p50 {At(stale, .5)}, p99 {At(stale, .99)}, p99.9 {At(stale, .999)}, p99.99 {At(stale, .9999)}, max {At(stale, 1)}; " +
     $"{stale.Count(ms => ms > 0)} stale, {stale.Count(ms => ms > 1000)} beyond 1 s ({rules.BeyondOfPending} of writes that were answered with \"pending\")");
 Console.WriteLine($"R2, only reported: {rules.NotMonotonic} reads went back");
-Console.WriteLine($"visible on all {Cluster.Size} nodes, ms: purge p50 {At(probes.PurgeToVisible, .5)}, p99 {At(probes.PurgeToVisible, .99)}; " +
+Console.WriteLine($"purge until all {Cluster.Size} nodes have applied it, by its answer, ms: p50 {At(probes.PurgeToApplied, .5)}, p99 {At(probes.PurgeToApplied, .99)}, longest {At(probes.PurgeToApplied, 1)}; {probes.PurgeToApplied.Count} purges");
+Console.WriteLine($"visible on all {Cluster.Size} nodes to clients that ask without a pause, ms: purge p50 {At(probes.PurgeToVisible, .5)}, p99 {At(probes.PurgeToVisible, .99)}; " +
     $"write p50 {At(probes.WriteToVisible, .5)}, p99 {At(probes.WriteToVisible, .99)}; {probes.PurgeToVisible.Count} rounds each");
 foreach (var (rule, all) in rules.Violations)
 {

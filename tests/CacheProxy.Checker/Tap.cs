@@ -37,6 +37,9 @@ internal sealed class Tap : IAsyncDisposable
     /// <summary>One for each API, in their order.</summary>
     public Uri[] Addresses { get; private set; } = [];
 
+    /// <summary>Whether answers are held now and then.</summary>
+    public bool Holds { get; set; } = true;
+
     /// <summary>Paths whose requests get no answer.</summary>
     public ConcurrentDictionary<string, bool> Down { get; } = new();
 
@@ -97,7 +100,7 @@ internal sealed class Tap : IAsyncDisposable
         {
             number = _fills.Count;
             _fills.Add(new Fill(Stopwatch.GetTimestamp(), api, HttpMethods.IsGet(context.Request.Method) ? path : ""));
-            hold = _random.Next(1000) switch { < 4 => 300, < 50 => _random.Next(30), _ => 0 };
+            hold = !Holds ? 0 : _random.Next(1000) switch { < 4 => 300, < 50 => _random.Next(30), _ => 0 };
         }
         if (Down.ContainsKey(path))
         {
