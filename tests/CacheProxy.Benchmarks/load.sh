@@ -6,7 +6,7 @@
 #           [--systems "cacheproxy nginx haproxy varnish squid outputcache yarp yarp-inline"]
 #           [--scenarios "hit zipf 64k 1m 304 gzip miss get post latency herd fill million"] [--host CacheProxy.Host.dll]
 #
-#   hit      one hot URL of 1 KB, from the cache         get      no-store, passed through
+#   hit      one hot URL of 1 KB, from the cache         get      no-store, 1,000 URLs, passed through
 #   zipf     10,000 URLs of 1 KB, zipf 0.9               post     1 KB up, 1 KB down, passed through
 #   64k, 1m  one hot URL of that size                    latency  of hits, at half and 80 % of nginx's peak, at a constant rate
 #   304      If-None-Match of the hot URL                herd     200 clients at once for one cold URL

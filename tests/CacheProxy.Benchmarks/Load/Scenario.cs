@@ -30,7 +30,7 @@ internal sealed record Scenario(string Name, string About, Func<int, Requests> R
             RequestTemplate.Of("GET", "/cacheable/gzip", new(200, LoadOrigin.Compressed.Length), "Accept-Encoding: br, gzip\r\n"),
             RequestTemplate.Of("GET", "/cacheable/gzip", new(200, LoadOrigin.TextLength), "Accept-Encoding: identity\r\n")),
         new("miss", "a new URL of 1 KB each time, stored", run => new([Keyed($"m{run}-")]), IsHit: false),
-        new("get", "1 KB, no-store, passed through", _ => new([Keyed("p", "/passed/")]), IsHit: false),
+        new("get", "1,000 URLs of 1 KB, no-store, passed through", _ => new([Keyed("p", "/passed/")], [.. Enumerable.Range(0, 1000)]), IsHit: false),
         new("post", "1 KB up, 1 KB down, passed through", _ => new([RequestTemplate.Of("POST", "/passed", Small, body: new string('y', 1024))]), IsHit: false),
     ];
 

@@ -41,6 +41,7 @@ internal sealed class Systems(string work, string host, int origin, int workers)
             {
                 ["CacheProxy__Origin"] = originUrl,
                 ["CacheProxy__Profile"] = "Rfc9111",
+                ["CacheProxy__Routes__origin__PassInterimResponses"] = "false", // which none of the others but HAProxy does
                 ["CacheProxy__MemoryBudgetBytes"] = bytes.ToString(CultureInfo.InvariantCulture),
                 ["CacheProxy__Admin__Port"] = (port + 100).ToString(CultureInfo.InvariantCulture),
                 ["CacheProxy__DrainTime"] = "00:00:00",
@@ -64,7 +65,7 @@ internal sealed class Systems(string work, string host, int origin, int workers)
     /// <summary>Version and settings, as one line.</summary>
     public string Describe(string system) => system switch
     {
-        "cacheproxy" => $"CacheProxy on .NET {Environment.Version}: as the image runs it, profile Rfc9111",
+        "cacheproxy" => $"CacheProxy on .NET {Environment.Version}: as the image runs it, profile Rfc9111 without PassInterimResponses",
         "nginx" => $"{Tool.FirstLine("nginx", "-v").Replace("nginx version: ", "", StringComparison.Ordinal)}: proxy_cache on tmpfs, {workers} worker(s), sendfile, tcp_nopush, open_file_cache, no access log, proxy_cache_lock in the herd alone",
         "haproxy" => $"{Tool.FirstLine("haproxy", "-v").Split(" 20")[0]}: cache with process-vary, nbthread {workers}, no log, http-reuse always",
         "varnish" => $"{Tool.FirstLine("varnishd", "-V")}: malloc, thread_pools {workers}, thread_pool_min 200, nothing of a request in its shared log",
