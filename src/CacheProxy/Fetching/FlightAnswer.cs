@@ -35,6 +35,9 @@ internal sealed record FlightAnswer(FlightAnswerKind Kind)
     /// <summary>The origin's head as it goes to clients, for <see cref="FlightAnswerKind.Recorded"/>.</summary>
     public ResponseHead? Head { get; init; }
 
+    /// <summary>The same as it goes to those who did not lead: without what the origin names for one client alone (RFC 9111 sections 5.2.2.4 and 5.2.2.7), and cookies.</summary>
+    public ResponseHead? SharedHead { get => field ?? Head; init; }
+
     /// <summary>What the store says of it.</summary>
     public StoreDecision Decision { get; init; }
 

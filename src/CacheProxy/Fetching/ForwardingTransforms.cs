@@ -60,7 +60,9 @@ internal sealed class ForwardingTransforms : ITransformProvider
         TakeOutBrokenReason(context.HttpContext.Features.GetRequiredFeature<IHttpResponseFeature>());
         if (response.Version.Major == 1 && response.Content.Headers.ContentLength is null && response.Headers.TransferEncodingChunked is not true
             && HasBody((int)response.StatusCode))
-            context.HttpContext.Features.Set(CloseDelimited.Instance);
+            context.HttpContext.Features.Set(
+                response.RequestMessage?.RequestUri?.Scheme == Uri.UriSchemeHttp && !ResponseFraming.IsCompressed(Lines(response.Headers, HeaderNames.TransferEncoding))
+                    ? CloseDelimited.Complete : CloseDelimited.Doubtful);
         return default;
     }
 

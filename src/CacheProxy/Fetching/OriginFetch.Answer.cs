@@ -28,8 +28,9 @@ internal sealed partial class OriginFetch
         // What is not fresh even now is stored for later needs only: to whoever else waits the origin might say something else.
         var isFresh = decision.Store && decision.FreshnessLifetime > _initialAge;
         var shared = varyFields is not null && _order.IsFoundBy(head) && (isFresh || Storability.MayShareError(request, head));
+        var sharedHead = shared || decision.Store ? Validation.StoredHead(head, _order.Settings.Policy.StoreSetCookie) : null;
         if (decision.Store)
-            _storedHead = head;
+            _storedHead = sharedHead;
         else
             OnNotStored(head, decision.Reason, shared);
         if (head.ContentLength is { } length)
@@ -38,6 +39,7 @@ internal sealed partial class OriginFetch
         Publish(new FlightAnswer(FlightAnswerKind.Recorded)
         {
             Head = head,
+            SharedHead = sharedHead,
             Decision = decision,
             TimeToLive = decision.FreshnessLifetime - _initialAge,
             IsShared = shared,
@@ -50,10 +52,11 @@ internal sealed partial class OriginFetch
     /// <summary>What policy cannot see: the size, and whether the end of the body can be told from a connection that broke.</summary>
     private StoreDecision Storable(ResponseHead head, StoreDecision decision, string[]? names) =>
         head.ContentLength > _order.Settings.MaxBodyBytes ? decision with { Store = false, Reason = StoreReason.TooLarge }
-        : !_order.Settings.StoreCloseDelimited && Context.Features.Get<CloseDelimited>() is not null ? decision with { Store = false, Reason = StoreReason.Incomplete }
         : !_order.IsFoundBy(head) ? decision with { Store = false, Reason = StoreReason.SearchRule }
         : names is null ? decision with { Store = false, Reason = StoreReason.TooManyGroups }
-        : decision;
+        : Context.Features.Get<CloseDelimited>() is not { } end ? decision
+        : !_order.Settings.StoreCloseDelimited || end != CloseDelimited.Complete || decision.FreshnessLifetime <= _initialAge ? decision with { Store = false, Reason = StoreReason.Incomplete }
+        : decision with { Retention = decision.FreshnessLifetime - _initialAge }; // no longer: if it was cut all the same, a 304 must not let it live on
 
     private void OnNotStored(ResponseHead head, StoreReason reason, bool shared)
     {

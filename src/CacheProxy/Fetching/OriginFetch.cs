@@ -164,9 +164,10 @@ internal sealed partial class OriginFetch
 
     private void End(bool whole)
     {
-        // What Kestrel refuses to write would cut every answer short at its end.
-        IReadOnlyList<KeyValuePair<string, StringValues>>? trailers =
-            _exchange.Trailers.Count > 0 ? [.. _exchange.Trailers.Where(field => !FieldValue.HasControls(field.Value))] : null;
+        // What Kestrel refuses to write would cut every answer short at its end; and trailers are for all, so what is for one is left out.
+        IReadOnlyList<KeyValuePair<string, StringValues>>? trailers = _exchange.Trailers.Count > 0
+            ? [.. _exchange.Trailers.Where(field => !FieldValue.HasControls(field.Value) && (_answer?.Head is not { } head || Validation.IsStored(head, field.Key, _order.Settings.Policy.StoreSetCookie)))]
+            : null;
         _flight.Recording.End(failed: !whole, trailers);
         try
         {
@@ -195,7 +196,7 @@ internal sealed partial class OriginFetch
         }
         else
         {
-            var stored = MakeStored(Validation.StoredHead(head, _order.Settings.Policy.StoreSetCookie), body, trailers, _answer.Decision);
+            var stored = MakeStored(head, body, trailers, _answer.Decision);
             if (stored is not null && _fetcher.Store.Store(_order.CacheKey, stored, retention))
             {
                 _fetcher.Refusals.Forget(_order.CacheKey);
@@ -252,5 +253,9 @@ internal sealed record FetchOrder(
 /// <summary>Set on an exchange whose response ends with its connection, so that a whole one looks like one that was cut.</summary>
 internal sealed class CloseDelimited
 {
-    public static readonly CloseDelimited Instance = new();
+    /// <summary>Over TCP, which says when its end is none: complete (RFC 9112 section 8).</summary>
+    public static readonly CloseDelimited Complete = new();
+
+    /// <summary>Never to be stored: within TLS, whose own end .NET does not tell from a cut (section 9.8), or in a transfer coding that nobody here takes off.</summary>
+    public static readonly CloseDelimited Doubtful = new();
 }

@@ -13,7 +13,7 @@ internal static class ResponseFraming
     /// and for chunks within or around another coding.
     /// </summary>
     /// <remarks>
-    /// A coding that is not chunked, alone, leaves the end of the connection as the end of the body; such a response is never stored.
+    /// A coding that is not chunked, alone, leaves the end of the connection as the end of the body.
     /// </remarks>
     /// <param name="contentLength">All lines of Content-Length.</param>
     /// <param name="transferEncoding">All lines of Transfer-Encoding.</param>
@@ -23,6 +23,10 @@ internal static class ResponseFraming
             return contentLength.Count == 0 || (contentLength.Count == 1 && IsLength(contentLength[0]));
         return contentLength.Count == 0 && (!Mentions(transferEncoding, "chunked") || IsChunkedAlone(transferEncoding));
     }
+
+    /// <summary>Whether the body is in a coding that changes its bytes, which .NET does not take off (RFC 9112 section 7.2).</summary>
+    public static bool IsCompressed(StringValues transferEncoding) =>
+        Mentions(transferEncoding, "gzip") || Mentions(transferEncoding, "deflate") || Mentions(transferEncoding, "compress");
 
     private static bool IsLength(ReadOnlySpan<char> text)
     {

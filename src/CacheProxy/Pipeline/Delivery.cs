@@ -49,11 +49,10 @@ internal static class Delivery
         DeliveryBudget budget)
     {
         var response = context.Response;
-        var head = answer.Head!;
-        WriteHead(response, head, selection, answer.ContentLength, cacheStatus);
+        WriteHead(response, reader.Leads ? answer.Head! : answer.SharedHead!, selection, answer.ContentLength, cacheStatus);
         if (since >= TimeSpan.FromSeconds(1))
             response.Headers.Age = AgeText(answer.Decision.FreshnessLifetime - answer.TimeToLive + since);
-        else if (head[HeaderNames.Age] is { Count: > 0 } age)
+        else if (answer.Head![HeaderNames.Age] is { Count: > 0 } age)
             response.Headers.Age = age; // on a miss the origin's own
         if (selection.Length == 0)
             return;

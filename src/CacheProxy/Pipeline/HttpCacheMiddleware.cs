@@ -159,7 +159,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             }
             catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
             {
-                return; // the client left; the flight goes on by its own rules
+                throw; // the client left, or a time-out of the application's; the flight goes on by its own rules
             }
             finally
             {

@@ -30,7 +30,7 @@ internal sealed class PassedPost(CacheCore core, RouteSettings settings, TargetU
         var fields = context.Response.Headers;
         if (context.Response.StatusCode != StatusCodes.Status200OK || mark is null || fields.ContentLocation.Count == 0
             || UnsafeMethods.SameOriginTarget(fields.ContentLocation, uri.Scheme, uri.Host, uri.Target) != uri.Target
-            || (!settings.StoreCloseDelimited && context.Features.Get<CloseDelimited>() is not null))
+            || context.Features.Get<CloseDelimited>() is not null)
             return null;
 
         _responseTime = core.Clock.Now;

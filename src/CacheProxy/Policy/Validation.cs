@@ -43,10 +43,10 @@ internal static class Validation
     {
         var fields = new List<KeyValuePair<string, StringValues>>(stored.Fields.Length + 4);
         foreach (var field in stored.Fields)
-            if (!Replaces(notModified, field.Key, stored))
+            if (!Replaces(notModified, field.Key, stored, keepCookies))
                 fields.Add(field);
         foreach (var field in notModified.Fields)
-            if (Replaces(notModified, field.Key, stored))
+            if (Replaces(notModified, field.Key, stored, keepCookies))
                 fields.Add(field);
 
         // The stored Date would make the 304 as old as the response it freshens.
@@ -88,6 +88,9 @@ internal static class Validation
         return [.. fields];
     }
 
+    /// <summary>Whether a field of that name in this response, or in its trailers, may go to others than the client that asked.</summary>
+    public static bool IsStored(ResponseHead received, string name, bool keepCookies) => IsStored(received, received[HeaderNames.Connection], name, keepCookies);
+
     private static bool IsStored(ResponseHead received, StringValues connection, string name, bool keepCookies) =>
         !name.Equals(HeaderNames.Age, StringComparison.OrdinalIgnoreCase) && (keepCookies || !name.Equals(HeaderNames.SetCookie, StringComparison.OrdinalIgnoreCase)) && !HopByHop.Contains(connection, name)
         && !Names(received.CacheControl.PrivateFields, name) && !Names(received.CacheControl.NoCacheFields, name);
@@ -101,8 +104,10 @@ internal static class Validation
         && (head.LastModified is null || head.LastModified == stored.LastModified)
         && (head.ContentLength ?? bodyLength) == bodyLength;
 
-    private static bool Replaces(ResponseHead notModified, string name, ResponseHead stored)
+    private static bool Replaces(ResponseHead notModified, string name, ResponseHead stored, bool keepCookies)
     {
+        if (!keepCookies && name.Equals("Set-Cookie2", StringComparison.OrdinalIgnoreCase))
+            return false; // of the client that validated
         if (NotFreshened.Contains(name) || HopByHop.Contains(notModified[HeaderNames.Connection], name))
             return false;
         if (stored.EntityTag is not null && name.Equals(HeaderNames.ETag, StringComparison.OrdinalIgnoreCase))

@@ -58,6 +58,8 @@ public class ValidationTests
     [InlineData("the stored tag stays", "ETag: W/\"a\"", "ETag: \"a\"", "ETag", "W/\"a\"")]
     [InlineData("a tag for a response without one", "", "ETag: W/\"a\"", "ETag", "W/\"a\"")]
     [InlineData("7.3: cookies", "", "Set-Cookie: a=b", "Set-Cookie", "")]
+    [InlineData("7.3: cookies of who validated", "", "Set-Cookie2: a=b", "Set-Cookie2", "")]
+    [InlineData("7.3: cookies of who validated", "Set-Cookie2: a=a", "Set-Cookie2: a=b", "Set-Cookie2", "a=a")]
     [InlineData("5.1: Age", "", "Age: 5", "Age", "")]
     [InlineData("7.6.1: named by Connection", "A: 1", "Connection: A | A: 2", "A", "1")]
     [InlineData("7.6.1: hop by hop", "", "Connection: x", "Connection", "")]

@@ -315,6 +315,30 @@ public sealed class SecuritySharingTests
         (await GetAsync(proxy, "/p")).Body.ShouldBe("whole");
     }
 
+    /// <summary>RFC 9111 sections 5.2.2.4 and 5.2.2.7: not only the store leaves them out.</summary>
+    [Theory]
+    [InlineData("private=\"X-User\"")]
+    [InlineData("no-cache=\"x-user\"")]
+    public async Task Field_that_is_for_one_client_does_not_reach_those_who_waited_with_it(string directive)
+    {
+        var release = new TaskCompletionSource();
+        await using var origin = new ScriptedOrigin(async r =>
+        {
+            await release.Task;
+            await r.WriteAsync(StoryTests.Respond("hello", "200 OK", $"Cache-Control: max-age=60, {directive}\r\nX-User: {r["X-Name"]}\r\nX-All: all\r\n"));
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
+        var leader = WireClient.AnswerAsync(proxy.Address, "GET", "/p", "X-Name: A\r\n");
+        await proxy.WaitForWaitingAsync(1);
+        var follower = WireClient.AnswerAsync(proxy.Address, "GET", "/p", "X-Name: B\r\n");
+        await proxy.WaitForWaitingAsync(2);
+        release.SetResult();
+        ((await leader)["X-User"], (await leader)["X-All"], (await leader).Content).ShouldBe(("A", "all", "hello"));
+        ((await follower)["X-User"], (await follower)["X-All"], (await follower).Content).ShouldBe((null, "all", "hello"));
+        (await follower)["Cache-Status"]!.ShouldContain("collapsed");
+        origin.Requests.Count.ShouldBe(1);
+    }
+
     [Fact]
     public async Task Cookies_of_a_304_reach_nobody()
     {
