@@ -22,7 +22,7 @@ public sealed partial class ReadBenchmark(PostgreSqlDatabase database) : IClassF
         (string, string)[] quiet = [("Logging:LogLevel:Default", "Error"), ("Items:Seed", $"{Items}")];
         await using var cached = RunningApi.Start(database.Provider, database.NewConnection(), quiet);
         await using var direct = RunningApi.Start(database.Provider, database.NewConnection(), [.. quiet, ("Items:Cache:Item:Lifetime", "00:00:00")]);
-        foreach (var (name, callers, count) in new (string, int, Func<RunningApi, int, Task<double>>)[] { ("FindAsync", 16, FindAsync), ("HTTP", 32, GetAsync) })
+        foreach (var (name, callers, count) in new (string, int, Func<RunningApi, int, Task<double>>)[] { ("FindAsync", 16, FindAsync), ("HTTP", 32, GetAsync), ("HTTP", 128, GetAsync) })
         {
             await count(cached, callers); // warm
             await count(direct, callers);
