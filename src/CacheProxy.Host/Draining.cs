@@ -13,23 +13,28 @@ namespace CacheProxy.Host;
 /// </summary>
 internal sealed class Draining(Readiness readiness, IServiceProvider services, TimeProvider time, ILogger<Draining> log)
 {
-    private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    /// <summary>
+    /// Without a connection for so long, nobody is coming. Not at the first moment without one: clients that were told to close are then
+    /// about to connect again, and would find their new connection closed under their request.
+    /// </summary>
+    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(500);
+
     private volatile bool _isDraining;
-    private int _connections;
+    private int _opened;
+    private int _closed;
     private Func<object, Task>? _lastLook;
 
     /// <summary>Counts open connections; a step of each connection.</summary>
     public async Task TrackAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        Interlocked.Increment(ref _connections);
+        Interlocked.Increment(ref _opened);
         try
         {
             await next(connection);
         }
         finally
         {
-            if (Interlocked.Decrement(ref _connections) == 0 && _isDraining)
-                _empty.TrySetResult();
+            Interlocked.Increment(ref _closed);
         }
     }
 
@@ -43,18 +48,23 @@ internal sealed class Draining(Readiness readiness, IServiceProvider services, T
         return next(context);
     }
 
-    /// <summary>Drains, until <paramref name="limit"/> or until no connection is left.</summary>
+    /// <summary>Drains, until <paramref name="limit"/> or until no connection is left and no other has come for a moment.</summary>
     public async Task DrainAsync(TimeSpan limit)
     {
         readiness.Drain();
         _isDraining = true;
         services.GetRequiredService<FastHits>().Stop(); // which would not say close
-        var open = Volatile.Read(ref _connections);
-        Log.Draining(log, limit, open);
-        if (open == 0)
-            return;
+        Log.Draining(log, limit, Volatile.Read(ref _opened) - Volatile.Read(ref _closed));
         using var timeout = new CancellationTokenSource(limit, time);
-        await _empty.Task.WaitAsync(timeout.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        for (var quietAt = -1; !timeout.IsCancellationRequested;)
+        {
+            var closed = Volatile.Read(ref _closed);
+            var opened = Volatile.Read(ref _opened);
+            if (opened == closed && opened == quietAt)
+                return;
+            quietAt = opened == closed ? opened : -1;
+            await Task.Delay(Quiet, time, timeout.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     private Task LastLook(object state)
