@@ -15,6 +15,5 @@ public class FootprintTests
         mapped.ShouldContain("Yarp.ReverseProxy.dll"); // so it would be seen
         mapped.ShouldNotContain("libcrypto");
         mapped.ShouldNotContain("StackExchange.Redis.dll");
-        mapped.ShouldNotContain("Serilog.Settings.Configuration.dll");
     }
 }
