@@ -227,7 +227,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             }
         }
         if (!await RangeAsync(context, uri, order, reason))
-            await PassAsync(context, uri, reason, need: order.Need);
+            await PassAsync(context, uri, reason, need: order.Need, refused: RefusalOf(context, order.CacheKey));
     }
 
     /// <returns>Whether the request is answered; otherwise it goes to the origin by itself.</returns>
@@ -341,8 +341,12 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     private static string[] VaryFieldsOf(CachedResource? resource) => resource?.Variants[0].VaryFields ?? [];
 
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
-    private Task PassAsync(HttpContext context, in TargetUri uri, ForwardReason reason, IPassListener? listener = null, in Need need = default) =>
-        core.Passing.RunAsync(context, next, new WriteTarget(uri), reason, listener, need, RelayOf(context, core.Routes.For(context.GetReverseProxyFeature().Route)));
+    private Task PassAsync(HttpContext context, in TargetUri uri, ForwardReason reason, IPassListener? listener = null, in Need need = default, StoreReason? refused = null) =>
+        core.Passing.RunAsync(context, next, new WriteTarget(uri), reason, listener, need, RelayOf(context, core.Routes.For(context.GetReverseProxyFeature().Route)), refused);
+
+    /// <summary>Why what a range is asked of is not stored, nor parts of it.</summary>
+    private StoreReason? RefusalOf(HttpContext context, string cacheKey) =>
+        context.Request.Headers.Range.Count > 0 ? core.Refusals.Find(cacheKey)?.Reason : null;
 
     private InterimRelay? RelayOf(HttpContext context, RouteSettings settings) => InterimRelay.Begin(context, settings, core.Time);
 
