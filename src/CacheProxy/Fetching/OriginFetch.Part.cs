@@ -58,7 +58,7 @@ internal sealed partial class OriginFetch
         }
         _flight.Fenced(stored.Fence);
         _fetcher.Store.Store(_order.CacheKey, stored, decision.Retention); // unless it is overtaken, by a purge or by a later part: then so are the parts, or they are not
-        _cutter = new PartCutter(part.Grid, part.First, _flight.RecordingLimits, (index, body) => StorePart(part, whole, decision, index, body));
+        _cutter = new PartCutter(part.Grid, part.First, _fetcher.Parts.MostOfOneFetch(part.Grid.Size), _flight.RecordingLimits, (index, body) => StorePart(part, whole, decision, index, body));
         var isShared = part.Range.Length <= _order.Settings.MaxBodyBytes;
         if (!isShared)
             _flight.Recording.StopKeeping();

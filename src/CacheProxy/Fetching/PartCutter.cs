@@ -4,12 +4,18 @@ using CacheProxy.Storage;
 namespace CacheProxy.Fetching;
 
 /// <summary>Cuts bytes that arrive into parts, and gives each away as soon as its last byte is here. What it holds counts in the budget of recordings.</summary>
+/// <param name="grid">How the body is divided.</param>
+/// <param name="first">The part that begins with the first byte.</param>
+/// <param name="most">So many parts are given away: a long download is not to push out all else.</param>
+/// <param name="limits">The budget.</param>
+/// <param name="store">Gets the parts.</param>
 /// <remarks>Used by one fetch, which does one thing after the other.</remarks>
-internal sealed class PartCutter(PartGrid grid, long first, RecordingLimits limits, Action<long, Body> store)
+internal sealed class PartCutter(PartGrid grid, long first, long most, RecordingLimits limits, Action<long, Body> store)
 {
     private const int SegmentSize = 64 << 10; // below the large object heap; part sizes are multiples of it
 
     private readonly List<byte[]> _segments = [];
+    private readonly long _end = Math.Min(grid.Count, first + most);
     private long _index = first;
     private long _length;
     private long _filled;
@@ -17,7 +23,7 @@ internal sealed class PartCutter(PartGrid grid, long first, RecordingLimits limi
 
     public void Add(ReadOnlySpan<byte> bytes)
     {
-        while (!bytes.IsEmpty && _index < grid.Count)
+        while (!bytes.IsEmpty && _index < _end)
         {
             if (_filled == 0)
             {

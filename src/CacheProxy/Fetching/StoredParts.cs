@@ -16,6 +16,9 @@ internal sealed class StoredParts(ResponseStore store, CoherenceNode node, Cache
     /// <summary>The most parts of one URL that can be stored at one time.</summary>
     public long Most(int size) => Math.Max(1, budgetBytes / 2 / size);
 
+    /// <summary>The most parts that one fetch stores, from its beginning on.</summary>
+    public long MostOfOneFetch(int size) => Math.Max(1, budgetBytes / 4 / size);
+
     /// <summary>The key of a part. The size is in it: another route's or another day's parts are others.</summary>
     public string KeyOf(string cacheKey, PartGrid grid, long index) => $"{cacheKey} part {grid.Size} {index % Most(grid.Size)}";
 

@@ -141,7 +141,8 @@ internal sealed class PartialAnswer(CacheCore core, RequestDelegate next, HttpCo
     {
         var request = RequestOf();
         var settings = order.Settings;
-        if (request.CacheControl.OnlyIfCached || (settings.Policy.HonorRequestDirectives && request.CacheControl.NoStore)
+        // What this request brings must be storable, and its answer for others too: else it goes to the origin by itself.
+        if (request.CacheControl.OnlyIfCached || !Storability.Decide(request, _head, TimeSpan.Zero, settings.Policy).Store
             || CdnLoop.Names(context.Request.Headers[CdnLoop.FieldName], core.LoopName))
             return null;
         var part = new PartOrder(_stored, _head, _grid, run.First, run.Last);
