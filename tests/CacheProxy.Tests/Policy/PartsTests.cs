@@ -54,8 +54,8 @@ public sealed class PartsTests
     [InlineData("Content-Range: bytes 10-19/101 | Content-Length: 10 | ETag: \"a\"", nameof(StoreReason.Changed))]
     [InlineData("Content-Range: bytes 10-19/100 | Content-Length: 10 | ETag: \"a\" | Content-Encoding: br", nameof(StoreReason.Changed))]
     public void A_part_is_taken_when_it_is_what_was_asked_for_of_the_same_whole(string part, string? refusal) =>
-        Parts.Refusal(HeaderText.Response(part, 206), HeaderText.Response("ETag: \"a\" | Content-Encoding: gzip"), new ContentRange(10, 19, 100))
-            ?.ToString().ShouldBe(refusal, part);
+        $"{Parts.Refusal(HeaderText.Response(part, 206), HeaderText.Response("ETag: \"a\" | Content-Encoding: gzip"), new ContentRange(10, 19, 100))}"
+            .ShouldBe(refusal ?? "", part);
 
     [Theory]
     [InlineData("\"a\"", "bytes 10-19/100", 10, "None", true)]

@@ -361,6 +361,37 @@ public sealed class PartTests
     }
 
     [Fact]
+    public async Task A_head_that_goes_to_the_origin_freshens_parts_or_drops_them()
+    {
+        await using var origin = new FileOrigin();
+        await using var proxy = await StartAsync(origin);
+        await AskAsync(proxy, "bytes=0-9");
+        await proxy.WaitForFetchesAsync();
+        proxy.Time.Advance(TimeSpan.FromSeconds(61));
+        (await proxy.SendAsync(HttpMethod.Head, "/")).Content.Headers.ContentLength.ShouldBe(FileOrigin.Length);
+        var hit = await AskAsync(proxy, "bytes=5-9");
+        hit.ShouldBe((206, 1, 5, 9));
+        hit.CacheStatus.ShouldBe("CacheProxy; hit; ttl=60");
+
+        proxy.Time.Advance(TimeSpan.FromSeconds(61));
+        origin.Version = 2;
+        await proxy.SendAsync(HttpMethod.Head, "/");
+        (await AskAsync(proxy, "bytes=5-9")).ShouldBe((206, 2, 5, 9));
+    }
+
+    [Fact]
+    public async Task A_client_with_authorization_neither_stores_parts_nor_drops_them()
+    {
+        await using var origin = new FileOrigin();
+        await using var proxy = await StartAsync(origin);
+        await AskAsync(proxy, "bytes=0-9");
+        await proxy.WaitForFetchesAsync();
+        (await AskAsync(proxy, "bytes=70000-70001", "Authorization: Basic 1")).ShouldBe((206, 1, 70000, 70001));
+        (await AskAsync(proxy, "bytes=70000-70001", "Cache-Control: only-if-cached")).StatusCode.ShouldBe(504);
+        (await AskAsync(proxy, "bytes=5-9", "Cache-Control: only-if-cached")).ShouldBe((206, 1, 5, 9));
+    }
+
+    [Fact]
     public async Task Parts_of_variants_are_kept_apart()
     {
         await using var origin = new FileOrigin { Fields = "Cache-Control: max-age=60\r\nVary: X-Variant\r\n" };
