@@ -233,7 +233,7 @@ internal sealed class Flight : IDisposable
             return false;
         if (_answer is not { Kind: FlightAnswerKind.Recorded } answer)
             return true;
-        return answer.Decision.Store && Recording.IsKept
+        return answer.Decision.Store && (Recording.IsKept || answer.Whole is not null) // parts are stored as they come, whatever becomes of the recording
             && (_isBackground || answer.ContentLength is not { } length || length - Recording.Length <= _limits.FinishBytes);
     }
 }
