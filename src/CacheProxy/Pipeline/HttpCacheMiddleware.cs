@@ -19,7 +19,7 @@ namespace CacheProxy.Pipeline;
 /// picks one; (4) policy decides on it; (5) it is delivered, or the origin is asked, once for all who wait.
 /// </summary>
 /// <remarks>A hit is synchronous from <see cref="InvokeAsync"/> up to the write: no lock, no state machine, no string for the key.</remarks>
-internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
+internal sealed partial class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 {
     public Task InvokeAsync(HttpContext context)
     {
@@ -113,56 +113,6 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         if (CdnLoop.Names(context.Request.Headers[CdnLoop.FieldName], core.LoopName))
             return RefuseAsync(context, StatusCodes.Status508LoopDetected); // it would wait for itself
         return FetchAsync(context, uri, OrderOf(uri, settings, stored, decision, need), resource, reason, head.HasCredentials);
-    }
-
-    /// <summary>A response that is stored in parts; what they do not answer goes forward.</summary>
-    private async Task PartsOrForwardAsync(
-        HttpContext context, TargetUri uri, RouteSettings settings, CachedResource resource, StoredResponse stored, ReuseDecision decision, Need need)
-    {
-        var isStale = decision.Verb == ReuseVerb.ServeStale;
-        if (isStale)
-            Refresh(context, uri, settings, resource, stored, new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields).HasCredentials);
-        var order = OrderOf(uri, settings, null, decision, need);
-        if (await PartsAsync(context, uri, order, stored, new Outcome(isStale ? CacheResult.Stale : CacheResult.Hit), null, ForwardReason.Partial))
-            return;
-        var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
-        await (head.CacheControl.OnlyIfCached
-            ? RefuseAsync(context, StatusCodes.Status504GatewayTimeout)
-            : ForwardAsync(context, uri, settings, head, resource, stored, decision, need));
-    }
-
-    /// <param name="context">The client's.</param>
-    /// <param name="uri">What it asks for.</param>
-    /// <param name="order">What is fetched for it, of which the parts are some.</param>
-    /// <param name="stored">The incomplete response. Held by the caller, and released here.</param>
-    /// <param name="whenStored">How it came to be the answer, where nothing is missing.</param>
-    /// <param name="forwardStatus">What the origin said to a question on it; <c>null</c> when it was not asked.</param>
-    /// <param name="reason">Why the origin is asked for what is missing.</param>
-    /// <returns>Whether the request is answered.</returns>
-    private ValueTask<bool> PartsAsync(
-        HttpContext context, in TargetUri uri, FetchOrder order, StoredResponse stored, in Outcome whenStored, int? forwardStatus, ForwardReason reason)
-    {
-        var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
-        var selection = Delivery.SelectionOf(head, stored);
-        if (HttpMethods.IsHead(head.Method) || selection.Length == 0)
-            return Answered(ServeAsync(context, uri, head, stored, stored.AgeAt(core.Clock.Now), whenStored, forwardStatus)); // of the head alone
-        var storedHead = stored.ReadHead();
-        stored.Release();
-        if (selection.Parts is not null)
-            return new(false); // several ranges are the origin's
-        return new PartialAnswer(core, next, context, order, stored, storedHead, selection).RunAsync(whenStored, forwardStatus, reason);
-    }
-
-    /// <summary>A range of what has turned out to be stored in parts.</summary>
-    private ValueTask<bool> RangeAsync(HttpContext context, in TargetUri uri, FetchOrder order, ForwardReason reason)
-    {
-        var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
-        if (!head.HasRange)
-            return new(false);
-        var (_, stored, decision) = core.Look(uri, head, core.Clock.Now, order.Settings, order.Need);
-        return decision.Verb == ReuseVerb.Serve && stored!.IsIncomplete && stored.TryHold()
-            ? PartsAsync(context, uri, order, stored, new Outcome(CacheResult.Hit), null, reason)
-            : new(false);
     }
 
     private FetchOrder OrderOf(in TargetUri uri, RouteSettings settings, StoredResponse? stored, ReuseDecision decision, in Need need) =>
@@ -343,10 +293,6 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
     private Task PassAsync(HttpContext context, in TargetUri uri, ForwardReason reason, IPassListener? listener = null, in Need need = default, StoreReason? refused = null) =>
         core.Passing.RunAsync(context, next, new WriteTarget(uri), reason, listener, need, RelayOf(context, core.Routes.For(context.GetReverseProxyFeature().Route)), refused);
-
-    /// <summary>Why what a range is asked of is not stored, nor parts of it.</summary>
-    private StoreReason? RefusalOf(HttpContext context, string cacheKey) =>
-        context.Request.Headers.Range.Count > 0 ? core.Refusals.Find(cacheKey)?.Reason : null;
 
     private InterimRelay? RelayOf(HttpContext context, RouteSettings settings) => InterimRelay.Begin(context, settings, core.Time);
 

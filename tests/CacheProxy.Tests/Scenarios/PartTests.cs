@@ -152,7 +152,7 @@ public sealed class PartTests
     [Fact]
     public async Task An_origin_without_ranges_is_left_to_answer_as_it_does()
     {
-        await using var origin = new FileOrigin { Instead = null };
+        await using var origin = new FileOrigin();
         origin.Instead = async r =>
         {
             await r.WriteAsync(origin.HeadOf(1, "200 OK", FileOrigin.Length));
@@ -581,7 +581,7 @@ public sealed class PartTests
                 }
             }
         }
-        (hits, partial).ShouldSatisfyAllConditions(seen => seen.hits.ShouldBeGreaterThan(5), seen => seen.partial.ShouldBeGreaterThan(5));
+        (hits, partial).ShouldSatisfyAllConditions(seen => seen.hits.ShouldBeGreaterThan(0), seen => seen.partial.ShouldBeGreaterThan(0));
         cut.ShouldBeLessThan(120);
     }
 
