@@ -73,10 +73,15 @@ internal sealed partial class OriginFetch
         // One client's fields can bring on a refusal (406, 403, 431): it is no word on what the others would get.
         if (head.StatusCode >= 400 && !Statuses.IsNegative(head.StatusCode))
             return;
+        if (isDivided)
+        {
+            ShareNothing(); // the other nodes are to store parts of their own
+            return;
+        }
         // Nobody shall queue for what each must fetch for itself; and what was stored is no longer what the origin says.
         _fetcher.Coalescer.RememberUncacheable(_flight.Key, _responseTime);
         ShareNothing(_fetcher.Coalescer.UncacheableMemory);
-        if (_order.Validating is { } stored && !isDivided)
+        if (_order.Validating is { } stored)
             _fetcher.Store.Remove(_order.CacheKey, stored);
     }
 

@@ -81,14 +81,18 @@ internal sealed partial class OriginFetch
     private void OnNoPart(ResponseHead head, PartOrder part, StoreReason reason)
     {
         _fetcher.Refusals.Remember(_order.CacheKey, reason, head.StatusCode, _responseTime);
+        _fetcher.Coalescer.RememberUncacheable(_flight.Key, _responseTime);
         // One client's fields can bring on a refusal: it is no word on what is stored.
-        if (head.StatusCode is < 400 or StatusCodes.Status416RangeNotSatisfiable || Statuses.IsNegative(head.StatusCode))
+        var isOver = head.StatusCode is < 400 or StatusCodes.Status416RangeNotSatisfiable || Statuses.IsNegative(head.StatusCode);
+        if (isOver)
             _fetcher.Store.Remove(_order.CacheKey, part.Stored);
-        if (head.StatusCode == StatusCodes.Status200OK && !Parts.IsSame(head.EntityTag, head.ContentLength ?? 0, part.Whole, part.Grid.CompleteLength)
+        var isReplaced = head.StatusCode == StatusCodes.Status200OK && !Parts.IsSame(head.EntityTag, head.ContentLength ?? 0, part.Whole, part.Grid.CompleteLength)
             && head.ContentLength > _order.Settings.MaxBodyBytes
             && Storability.Decide(Request, head, _initialAge, _order.Settings.Policy) is { Store: true } decision
-            && Storable(head, decision, Tags.Of(_order.CacheKey, head)).Reason == StoreReason.TooLarge)
-            Divide(head, decision);
+            && Storable(head, decision, Tags.Of(_order.CacheKey, head)).Reason == StoreReason.TooLarge
+            && Divide(head, decision);
+        if (isOver && !isReplaced)
+            _fetcher.Coalescer.RememberUncacheable(part.WholeKey, _responseTime);
         Publish(new FlightAnswer(FlightAnswerKind.Alone) { Decision = new StoreDecision(false, reason, TimeSpan.Zero, TimeSpan.Zero) });
         if (head.StatusCode < 300)
             _flight.Stop(); // nobody reads it, however long it is

@@ -52,7 +52,8 @@ internal sealed class StoredParts(ResponseStore store, CoherenceNode node, Cache
 /// <param name="Grid">How it is divided.</param>
 /// <param name="First">The first part.</param>
 /// <param name="Last">The last one.</param>
-internal sealed record PartOrder(StoredResponse Stored, ResponseHead Whole, PartGrid Grid, long First, long Last)
+/// <param name="WholeKey">What a fetch of the whole would be found by: remembered as uncacheable when the parts turn out to be of no use.</param>
+internal sealed record PartOrder(StoredResponse Stored, ResponseHead Whole, PartGrid Grid, long First, long Last, string WholeKey)
 {
     public ContentRange Range => Grid.RangeOf(First, Last);
 }

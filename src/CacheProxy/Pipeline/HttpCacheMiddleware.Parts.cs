@@ -21,11 +21,18 @@ internal sealed partial class HttpCacheMiddleware
         var order = OrderOf(uri, settings, null, decision, need);
         if (await PartsAsync(context, uri, order, stored, new Outcome(isStale ? CacheResult.Stale : CacheResult.Hit), null, ForwardReason.Partial))
             return;
+        var onlyIfCached = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields).CacheControl.OnlyIfCached;
+        if (!onlyIfCached && await RangeAsync(context, uri, order, ForwardReason.Partial, stored))
+            return; // of the version that has just replaced the other
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
-        await (head.CacheControl.OnlyIfCached
-            ? RefuseAsync(context, StatusCodes.Status504GatewayTimeout)
-            : ForwardAsync(context, uri, settings, head, resource, stored, decision, need));
+        await (onlyIfCached ? RefuseAsync(context, StatusCodes.Status504GatewayTimeout)
+            : IsOneRange(head, stored) ? ForwardAsync(context, uri, settings, head, resource, stored, decision, need)
+            : PassAsync(context, uri, ForwardReason.Partial, need: need)); // known to be too large
     }
+
+    /// <summary>Whether it asks for what parts may be the answer to. What does not goes to the origin as it comes.</summary>
+    private static bool IsOneRange(in RequestHead head, StoredResponse stored) =>
+        ByteRange.Parse(head.Range, stored.BodyLength).Kind == ByteRangeKind.Satisfiable;
 
     /// <param name="context">The client's.</param>
     /// <param name="uri">What it asks for.</param>
@@ -49,14 +56,14 @@ internal sealed partial class HttpCacheMiddleware
         return new PartialAnswer(core, next, context, order, stored, storedHead, selection).RunAsync(whenStored, forwardStatus, reason);
     }
 
-    /// <summary>A range of what has turned out to be stored in parts.</summary>
-    private ValueTask<bool> RangeAsync(HttpContext context, in TargetUri uri, FetchOrder order, ForwardReason reason)
+    /// <summary>A range of what has turned out to be stored in parts; unless it is what was tried before.</summary>
+    private ValueTask<bool> RangeAsync(HttpContext context, in TargetUri uri, FetchOrder order, ForwardReason reason, StoredResponse? tried = null)
     {
         var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
         if (!head.HasRange)
             return new(false);
         var (_, stored, decision) = core.Look(uri, head, core.Clock.Now, order.Settings, order.Need);
-        return decision.Verb == ReuseVerb.Serve && stored!.IsIncomplete && stored.TryHold()
+        return decision.Verb == ReuseVerb.Serve && stored!.IsIncomplete && stored != tried && stored.TryHold()
             ? PartsAsync(context, uri, order, stored, new Outcome(CacheResult.Hit), null, reason)
             : new(false);
     }

@@ -22,11 +22,13 @@ internal sealed class PartialAnswer(CacheCore core, RequestDelegate next, HttpCo
 
     private readonly PartGrid _grid = new(Parts.SizeFor(order.Settings.MaxBodyBytes), stored.BodyLength);
     private readonly long _end = selection.Offset + selection.Length;
+    private readonly string _wholeKey = CollapseKey.Of(order.CacheKey, HasCredentials(core, context), stored.VaryFields, context.Request.Headers);
     private long _place = selection.Offset;
     private ResponseHead _head = head;
     private StoredResponse _stored = stored; // for its numbers: it is not held
     private bool _hasBegun;
     private bool _isGone;
+    private bool _isOvertaken;
 
     /// <param name="whenStored">How it is answered where nothing is missing.</param>
     /// <param name="forwardStatus">What the origin has said to a question on the stored response; <c>null</c>: it was not asked.</param>
@@ -34,7 +36,7 @@ internal sealed class PartialAnswer(CacheCore core, RequestDelegate next, HttpCo
     /// <returns>Whether the request is answered; otherwise nothing has been written.</returns>
     public async ValueTask<bool> RunAsync(Outcome whenStored, int? forwardStatus, ForwardReason reason)
     {
-        if (_grid.Size == 0 || core.Coalescer.IsUncacheable(Trouble, core.Clock.Now))
+        if (_grid.Size == 0 || core.Coalescer.IsUncacheable(_wholeKey, core.Clock.Now))
             return false;
         // The whole of what is large takes the way it always has, unless it is all here.
         if (selection.StatusCode == StatusCodes.Status200OK && (_grid.Count > core.Parts.Most(_grid.Size) || Missing() is not null))
@@ -48,6 +50,11 @@ internal sealed class PartialAnswer(CacheCore core, RequestDelegate next, HttpCo
                 var boarding = missing is { } run && leg < MostLegs ? await BoardAsync(run) : null;
                 try
                 {
+                    if (_isOvertaken)
+                    {
+                        (_isOvertaken, leg) = (false, leg - 1);
+                        continue;
+                    }
                     if (missing is not null && boarding is null)
                         return BreakOff();
                     if (boarding is { } fetched)
@@ -72,16 +79,13 @@ internal sealed class PartialAnswer(CacheCore core, RequestDelegate next, HttpCo
         return true;
     }
 
-    /// <summary>What is remembered of a URL whose parts did not hold together while a client was being answered: for a while they are not used.</summary>
-    private string Trouble => order.CacheKey + " part";
-
     private (long First, long Last)? Missing() => core.Parts.Missing(order.CacheKey, _grid, _place, _end, _head, context.Request.Headers);
 
     private bool BreakOff()
     {
         if (!_hasBegun)
             return false;
-        core.Coalescer.RememberUncacheable(Trouble, core.Clock.Now);
+        core.Coalescer.RememberUncacheable(_wholeKey, core.Clock.Now); // for a while it goes to the origin as it comes
         context.Abort(); // never end a cut body cleanly
         return true;
     }
@@ -145,15 +149,24 @@ internal sealed class PartialAnswer(CacheCore core, RequestDelegate next, HttpCo
         if (request.CacheControl.OnlyIfCached || !Storability.Decide(request, _head, TimeSpan.Zero, settings.Policy).Store
             || CdnLoop.Names(context.Request.Headers[CdnLoop.FieldName], core.LoopName))
             return null;
-        var part = new PartOrder(_stored, _head, _grid, run.First, run.Last);
+        var part = new PartOrder(_stored, _head, _grid, run.First, run.Last, _wholeKey);
         var partKey = core.Parts.KeyOf(order.CacheKey, _grid, run.First);
         var key = CollapseKey.Of($"{order.CacheKey} part {_grid.Size} {run.First}-{run.Last}", request.HasCredentials, _stored.VaryFields, context.Request.Headers);
         // Once bytes have gone out nothing that others do may spoil it.
         var isShared = !_hasBegun && part.Range.Length <= settings.MaxBodyBytes;
         if (isShared && core.Coalescer.IsUncacheable(key, core.Clock.Now))
             return null;
-        var boarding = isShared ? core.Coalescer.JoinOrLead(key, order.Need, core.BeginFlight(settings, partKey, core.Store.Find(partKey, core.Clock.Now))) : null;
-        if (boarding is null)
+        Coalescer.Boarding? boarding;
+        if (isShared)
+        {
+            // As the store was when they were missing: a flight stores before it goes.
+            var known = core.Store.Find(partKey, core.Clock.Now);
+            boarding = Missing() == run ? core.Coalescer.JoinOrLead(key, order.Need, core.BeginFlight(settings, partKey, known)) : null;
+            _isOvertaken = boarding is null;
+            if (boarding is null)
+                return null;
+        }
+        else
         {
             var flight = core.NewFlight(settings, key, partKey, core.Node.Standing);
             boarding = new Coalescer.Boarding(flight, flight.TryBoard(leads: true)!, Leads: true);
@@ -177,6 +190,9 @@ internal sealed class PartialAnswer(CacheCore core, RequestDelegate next, HttpCo
                 boarding.Flight.Leave(boarding.Reader);
         }
     }
+
+    private static bool HasCredentials(CacheCore core, HttpContext context) =>
+        new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields).HasCredentials;
 
     private RequestHead RequestOf() => new(context.Request.Method, context.Request.Headers, core.CredentialFields);
 }
