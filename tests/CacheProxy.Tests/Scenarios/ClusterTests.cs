@@ -45,7 +45,11 @@ public sealed class ClusterTests
     public async Task Parts_are_each_nodes_own_and_a_write_on_another_node_reaches_them()
     {
         await using var file = new FileOrigin(); // for its answers
-        await using var cluster = await Cluster.StartAsync(file.AnswerAsync, options => options.Routes["origin"] = new() { MaxBodyBytes = 64 << 10 });
+        await using var cluster = await Cluster.StartAsync(file.AnswerAsync, options =>
+        {
+            options.Coherence.CallTimeout = TimeSpan.FromSeconds(5); // its own invalidation has a place for sure
+            options.Routes["origin"] = new() { MaxBodyBytes = 64 << 10 };
+        });
         for (var version = 1; version <= 3; version++)
         {
             foreach (var node in new[] { 0, 1, 0 })
