@@ -47,6 +47,8 @@ internal sealed class PartialAnswer(CacheCore core, RequestDelegate next, HttpCo
             for (var leg = 0; _place < _end && !_isGone; leg++)
             {
                 var missing = Missing();
+                if (leg == MostLegs - 2 && missing is { } rest)
+                    missing = (rest.First, _grid.IndexOf(_end - 1)); // whatever is stored further on: one request is left, should this one be cut
                 var boarding = missing is { } run && leg < MostLegs ? await BoardAsync(run) : null;
                 try
                 {

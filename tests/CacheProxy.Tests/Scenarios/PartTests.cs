@@ -55,6 +55,22 @@ public sealed class PartTests
         origin.Asked.Count().ShouldBe(4);
     }
 
+    [Fact]
+    public async Task However_scattered_the_parts_are_few_requests_bring_the_rest()
+    {
+        const int size = 11 * Part;
+        await using var origin = new FileOrigin { Size = size };
+        await using var proxy = await StartAsync(origin);
+        for (var index = 1; index < 11; index += 2)
+        {
+            (await AskAsync(proxy, $"bytes={index * Part}-{index * Part}")).ShouldBe((206, 1, index * Part, index * Part), size);
+            await proxy.WaitForFetchesAsync();
+        }
+        var before = origin.Asked.Count();
+        (await AskAsync(proxy, "bytes=0-")).ShouldBe((206, 1, 0, size - 1), size);
+        origin.Asked.Skip(before).ShouldBe(["bytes=0-65535", "bytes=131072-196607", "bytes=262144-720895"]);
+    }
+
     [Theory]
     [InlineData("bytes=-10", Last - 9, Last)]
     [InlineData("bytes=-999999", 0, Last)]
