@@ -153,7 +153,8 @@ internal sealed class PartialAnswer(CacheCore core, RequestDelegate next, HttpCo
             return null;
         var part = new PartOrder(_stored, _head, _grid, run.First, run.Last, _wholeKey);
         var partKey = core.Parts.KeyOf(order.CacheKey, _grid, run.First);
-        var key = CollapseKey.Of($"{order.CacheKey} part {_grid.Size} {run.First}-{run.Last}", request.HasCredentials, _stored.VaryFields, context.Request.Headers);
+        // With the version: what is known of the parts of one says nothing of another's.
+        var key = CollapseKey.Of($"{order.CacheKey} part {_grid.Size} {run.First}-{run.Last} {_head.EntityTag}", request.HasCredentials, _stored.VaryFields, context.Request.Headers);
         // Once bytes have gone out nothing that others do may spoil it.
         var isShared = !_hasBegun && part.Range.Length <= settings.MaxBodyBytes;
         if (isShared && core.Coalescer.IsUncacheable(key, core.Clock.Now))

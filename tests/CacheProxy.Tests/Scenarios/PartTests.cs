@@ -166,6 +166,39 @@ public sealed class PartTests
     }
 
     [Fact]
+    public async Task Who_finds_another_version_begins_anew_with_its_parts()
+    {
+        await using var origin = new FileOrigin();
+        await using var proxy = await StartAsync(origin);
+        await AskAsync(proxy, "bytes=0-9");
+        await proxy.WaitForFetchesAsync();
+        proxy.Time.Advance(TimeSpan.FromSeconds(11));
+        origin.Version = 2;
+        var found = await AskAsync(proxy, "bytes=70000-70009");
+        found.ShouldBe((206, 2, 70000, 70009));
+        found.CacheStatus.ShouldEndWith("; stored");
+        origin.Requests.Skip(2).Select(r => (r["Range"], r["If-Range"])).ShouldBe([("bytes=65536-131071", "\"v1\""), ("bytes=65536-131071", "\"v2\"")]);
+    }
+
+    [Fact]
+    public async Task An_origin_that_gives_another_tag_each_time_is_asked_once_for_each_range()
+    {
+        await using var origin = new FileOrigin();
+        origin.Instead = r =>
+        {
+            origin.Version++;
+            return Task.FromResult(false);
+        };
+        await using var proxy = await StartAsync(origin);
+        await AskAsync(proxy, "bytes=5-9");
+        var before = origin.Asked.Count();
+        await AskAsync(proxy, "bytes=5-9");
+        await AskAsync(proxy, "bytes=70000-70009");
+        await AskAsync(proxy, "bytes=70000-70009");
+        origin.Asked.Skip(before).ShouldBe(["bytes=5-9", "bytes=70000-70009", "bytes=70000-70009"]);
+    }
+
+    [Fact]
     public async Task An_origin_without_ranges_is_left_to_answer_as_it_does()
     {
         await using var origin = new FileOrigin();
@@ -232,6 +265,7 @@ public sealed class PartTests
     [InlineData("Cache-Control: no-store\r\nETag: \"v1\"")]
     [InlineData("Cache-Control: private\r\nETag: \"v1\"")]
     [InlineData("Cache-Control: max-age=60\r\nETag: \"v1\"\r\nAccept-Ranges: none")]
+    [InlineData("Cache-Control: max-age=60\r\nETag: \"v1\"\r\nVary: Accept, range")]
     public async Task Range_of_what_may_not_be_stored_in_parts_goes_to_the_origin_as_it_came(string fields)
     {
         await using var origin = new FileOrigin();
@@ -356,6 +390,56 @@ public sealed class PartTests
         proxy.Time.Advance(TimeSpan.FromSeconds(11));
         (await AskAsync(proxy, "bytes=0-131071", "/file")).ShouldBe((206, how == "POST" ? 2 : 1, 0, 131071));
         origin.Asked.Skip(3).ShouldBe([null, "bytes=0-131071"]);
+    }
+
+    [Fact]
+    public async Task What_is_purged_while_an_answer_is_under_way_does_not_live_on_in_its_head()
+    {
+        var gate = new TaskCompletionSource();
+        await using var origin = new FileOrigin();
+        origin.Instead = async r =>
+        {
+            if (r["Range"] is null)
+            {
+                await r.WriteAsync(origin.HeadOf(1, "200 OK", FileOrigin.Length, "X-Secret: of before\r\n"));
+                return await Answered(r.WriteAsync(FileOrigin.Bytes(1)));
+            }
+            if (r["Range"] == "bytes=0-65535")
+                await gate.Task;
+            return false;
+        };
+        await using var proxy = await StartAsync(origin);
+        await AskAsync(proxy, "bytes=65536-65536");
+        await proxy.WaitForFetchesAsync();
+        var asking = AskAsync(proxy, "bytes=0-200000"); // what is stored is in the middle
+        await Eventually.TrueAsync(() => origin.Requests.Count == 3, "the first part is asked for");
+        await proxy.Core.Invalidator.PurgeAsync(PurgeOrder.Read(System.Text.Json.JsonDocument.Parse("""{"all": true}""").RootElement, [])!, TimeSpan.Zero, default);
+        gate.SetResult();
+        (await asking).ShouldBe((206, 1, 0, 200000));
+        await proxy.WaitForFetchesAsync();
+        origin.Instead = null;
+        var after = await AskAsync(proxy, "bytes=140000-140009");
+        after.ShouldBe((206, 1, 140000, 140009));
+        after["X-Secret"].ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData(FileOrigin.Length)]
+    [InlineData(60_000)]
+    public async Task A_digest_of_the_whole_is_not_told_of_a_part(int size)
+    {
+        await using var origin = new FileOrigin { Size = size, Fields = "Cache-Control: max-age=60\r\nContent-Digest: sha-256=:AA==:\r\nContent-MD5: AA==\r\nRepr-Digest: sha-256=:AA==:\r\n" };
+        await using var proxy = await StartAsync(origin);
+        for (var i = 0; i < 2; i++)
+        {
+            var part = await AskAsync(proxy, "bytes=5-9");
+            part.ShouldBe((206, 1, 5, 9), size);
+            (part["Content-Digest"], part.Response.Content.Headers.ContentMD5, part["Repr-Digest"]).ShouldBe((null, null, "sha-256=:AA==:"));
+            await proxy.WaitForFetchesAsync();
+        }
+        await AskAsync(proxy, "bytes=0-");
+        await proxy.WaitForFetchesAsync();
+        (await AskAsync(proxy))["Content-Digest"].ShouldBe("sha-256=:AA==:");
     }
 
     [Fact]
