@@ -556,6 +556,36 @@ public sealed class PartTests
     }
 
     [Fact]
+    public async Task However_many_long_downloads_dawdle_others_are_still_recorded()
+    {
+        var gate = new TaskCompletionSource();
+        await using var origin = new FileOrigin();
+        origin.Instead = async r =>
+        {
+            if (r.Target == "/small")
+                return await Answered(r.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nCache-Control: max-age=60\r\n\r\nbody"));
+            if (r["Range"] is null)
+                return false;
+            await r.WriteAsync(origin.HeadOf(1, "206 Partial Content", FileOrigin.Length, "Content-Range: bytes 0-299999/300000\r\n"));
+            await r.WriteAsync(FileOrigin.Slice(1, 0, 99));
+            await gate.Task;
+            await r.WriteAsync(FileOrigin.Slice(1, 100, Last));
+            return true;
+        };
+        await using var proxy = await StartAsync(origin, options => options.RecordingBudgetBytes = 1 << 20);
+        var downloads = new List<Task<Answer>>();
+        for (var i = 0; i < (1 << 20) / Part; i++)
+            downloads.Add(AskAsync(proxy, "bytes=0-", $"/{i}"));
+        await Eventually.TrueAsync(() => origin.Requests.Count == 2 * downloads.Count, "all are under way");
+        for (var i = 0; i < 2; i++)
+            (await (await proxy.GetAsync("/small")).Content.ReadAsStringAsync()).ShouldBe("body");
+        origin.Requests.Count(r => r.Target == "/small").ShouldBe(1);
+        gate.SetResult();
+        foreach (var download in downloads)
+            (await download).ShouldBe((206, 1, 0, Last));
+    }
+
+    [Fact]
     public async Task Only_if_cached_is_answered_from_what_is_there()
     {
         await using var origin = new FileOrigin();
