@@ -304,8 +304,10 @@ public sealed class PartTests
         origin.Instead = null;
         await proxy.WaitForFetchesAsync();
         (await AskAsync(proxy, "bytes=0-65535", "Cache-Control: only-if-cached")).StatusCode.ShouldBe(504, "for a while its parts are not used");
+        (await ExplainAsync(proxy, "bytes=0-65535")).Verdict.ShouldBe("fetch");
         proxy.Time.Advance(TimeSpan.FromSeconds(11));
         (await AskAsync(proxy, "bytes=0-65535", "Cache-Control: only-if-cached")).ShouldBe((206, 1, 0, Part - 1));
+        (await ExplainAsync(proxy, "bytes=0-65535")).Verdict.ShouldBe("hit");
         (await AskAsync(proxy, "bytes=65536-65536", "Cache-Control: only-if-cached")).StatusCode.ShouldBe(504);
     }
 
@@ -633,10 +635,7 @@ public sealed class PartTests
         await using var proxy = await StartAsync(origin);
         await AskAsync(proxy, "bytes=0-9");
         await proxy.WaitForFetchesAsync();
-        var fields = new HeaderDictionary();
-        if (range is not null)
-            fields["Range"] = range;
-        var explained = await proxy.Services.GetRequiredService<Explainer>().ExplainAsync("GET", "http", $"127.0.0.1:{proxy.Address.Port}", "/", fields);
+        var explained = await ExplainAsync(proxy, range);
         explained.Verdict.ShouldBe(verdict);
         explained.Variants.Single().Stored.IsIncomplete.ShouldBeTrue();
     }
@@ -736,6 +735,14 @@ public sealed class PartTests
             fields.Add(more);
         var response = await proxy.GetAsync(path, [.. fields]);
         return new Answer(response, await response.Content.ReadAsByteArrayAsync());
+    }
+
+    private static Task<Explanation> ExplainAsync(RunningProxy proxy, string? range)
+    {
+        var fields = new HeaderDictionary();
+        if (range is not null)
+            fields["Range"] = range;
+        return proxy.Services.GetRequiredService<Explainer>().ExplainAsync("GET", "http", $"127.0.0.1:{proxy.Address.Port}", "/", fields);
     }
 
     private static async Task<bool> Answered(Task writing)
