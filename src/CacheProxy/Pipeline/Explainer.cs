@@ -73,7 +73,7 @@ internal sealed class Explainer
             var grid = new PartGrid(Parts.SizeFor(settings.MaxBodyBytes), stored.BodyLength);
             return selection.Length > 0 && (selection.Parts is not null || grid.Size == 0
                 || _core.Coalescer.IsUncacheable(CollapseKey.Of(key, head.HasCredentials, stored.VaryFields, head.Fields), _core.Clock.Now) || grid.Count > _core.Parts.Most(grid.Size) && selection.StatusCode == StatusCodes.Status200OK
-                || _core.Parts.Missing(key, grid, selection.Offset, selection.Offset + selection.Length, stored.ReadHead(), head.Fields) is not null);
+                || _core.Parts.Missing(key, grid, selection.Offset, selection.Offset + selection.Length, stored, stored.ReadHead(), head.Fields) is not null);
         }
         finally
         {

@@ -81,7 +81,7 @@ internal sealed class PartialAnswer(CacheCore core, RequestDelegate next, HttpCo
         return true;
     }
 
-    private (long First, long Last)? Missing() => core.Parts.Missing(order.CacheKey, _grid, _place, _end, _head, context.Request.Headers);
+    private (long First, long Last)? Missing() => core.Parts.Missing(order.CacheKey, _grid, _place, _end, _stored, _head, context.Request.Headers);
 
     private bool BreakOff()
     {
@@ -116,7 +116,7 @@ internal sealed class PartialAnswer(CacheCore core, RequestDelegate next, HttpCo
         while (_place < end && !_isGone)
         {
             var index = _grid.IndexOf(_place);
-            if (core.Parts.Read(order.CacheKey, _grid, index, _head, context.Request.Headers) is not { } body)
+            if (core.Parts.Read(order.CacheKey, _grid, index, _stored, _head, context.Request.Headers) is not { } body)
                 return; // gone at this moment
             var offset = _place - (index * _grid.Size);
             using var writer = PieceWriter.Of(context, core.Deliveries, body);

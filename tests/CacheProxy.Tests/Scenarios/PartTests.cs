@@ -425,6 +425,21 @@ public sealed class PartTests
         after["X-Secret"].ShouldBeNull();
     }
 
+    [Fact]
+    public async Task A_tag_that_the_head_was_given_later_reaches_the_parts_of_before()
+    {
+        await using var origin = new FileOrigin { Fields = "Cache-Control: max-age=60\r\nSurrogate-Key: one\r\n" };
+        await using var proxy = await StartAsync(origin);
+        await AskAsync(proxy, "bytes=0-9");
+        await proxy.WaitForFetchesAsync();
+        origin.Fields = "Cache-Control: max-age=60\r\nSurrogate-Key: two\r\n";
+        proxy.Time.Advance(TimeSpan.FromSeconds(61));
+        (await AskAsync(proxy, "bytes=5-9")).CacheStatus.ShouldStartWith("CacheProxy; fwd=stale; fwd-status=304");
+        await proxy.Core.Invalidator.PurgeAsync(PurgeOrder.Read(System.Text.Json.JsonDocument.Parse("""{"tag": "two"}""").RootElement, [])!, TimeSpan.Zero, default);
+        (await AskAsync(proxy, "bytes=5-9")).ShouldBe((206, 1, 5, 9));
+        origin.Asked.Skip(3).ShouldBe([null, "bytes=0-65535"]);
+    }
+
     [Theory]
     [InlineData(FileOrigin.Length)]
     [InlineData(60_000)]
