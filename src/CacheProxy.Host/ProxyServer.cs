@@ -26,6 +26,8 @@ internal static class ProxyServer
             });
         }
 
+        if (Environment.GetEnvironmentVariable("EVENTLOOP") != "0")
+            builder.Services.AddSingleton<Microsoft.AspNetCore.Connections.IConnectionListenerFactory, CacheProxy.Wire.EventTransport>();
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = Timeout.InfiniteTimeSpan); // Shutdown has limits of its own
         builder.Services.AddSingleton<Draining>();
         builder.Services.AddOptions<KestrelServerOptions>()
