@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text;
+using CacheProxy.Wire;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
@@ -17,7 +19,10 @@ internal static class ProxyServer
     {
         if (inlineSockets)
         {
-            // A pair: either alone is a loss. The runtime reads the variable when the process opens its first socket.
+            if (Environment.GetEnvironmentVariable("EVENTLOOP") != "0")
+                builder.Services.AddSingleton<IConnectionListenerFactory, EventTransport>();
+            // For the connections to the origin, and for those of clients where the event loop is not. A pair: either alone is a loss. The runtime reads
+            // the variable when the process opens its first socket.
             Environment.SetEnvironmentVariable(InlineCompletions, "1");
             builder.Services.Configure<SocketTransportOptions>(o =>
             {
@@ -26,8 +31,6 @@ internal static class ProxyServer
             });
         }
 
-        if (Environment.GetEnvironmentVariable("EVENTLOOP") != "0")
-            builder.Services.AddSingleton<Microsoft.AspNetCore.Connections.IConnectionListenerFactory, CacheProxy.Wire.EventTransport>();
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = Timeout.InfiniteTimeSpan); // Shutdown has limits of its own
         builder.Services.AddSingleton<Draining>();
         builder.Services.AddOptions<KestrelServerOptions>()

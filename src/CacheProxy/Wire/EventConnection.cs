@@ -19,13 +19,14 @@ internal sealed class EventConnection : DefaultConnectionContext, IDuplexPipe, I
     private readonly EventLoop _loop;
     private readonly int _place;
     private int _isEnded;
-    private volatile bool _isDisposed;
+    private int _isDisposed;
 
     /// <exception cref="SocketException">The kernel cannot watch one more.</exception>
     public EventConnection(Socket socket, MemoryPool<byte> memory)
         : base(Guid.NewGuid().ToString("N"))
     {
         _socket = socket;
+        Handle = socket.SafeHandle;
         _input = new EventInput(this);
         _output = new EventOutput(this);
         MemoryPool = memory;
@@ -39,7 +40,7 @@ internal sealed class EventConnection : DefaultConnectionContext, IDuplexPipe, I
         _place = _loop.Add(this, Handle);
     }
 
-    public SafeSocketHandle Handle => _socket.SafeHandle;
+    public SafeSocketHandle Handle { get; }
 
     public MemoryPool<byte> MemoryPool { get; }
 
@@ -76,34 +77,41 @@ internal sealed class EventConnection : DefaultConnectionContext, IDuplexPipe, I
             ThreadPool.UnsafeQueueUserWorkItem(static closed => closed.Cancel(), _closed, preferLocal: false);
     }
 
+    /// <summary>Ends it with a reset, so that nobody takes what has been sent for all of it.</summary>
     public override void Abort(ConnectionAbortedException abortReason)
     {
-        AbortReason ??= abortReason;
-        if (!_isDisposed)
-        {
-            try
-            {
-                Libc.Shutdown(Handle); // which is an event: who waits is woken
-            }
-            catch (ObjectDisposedException)
-            {
-                // so it is ended
-            }
-        }
+        if (!TryDispose())
+            return;
+        AbortReason = abortReason;
+        _socket.Close(timeout: 0);
         OnEnd();
+        ThreadPool.UnsafeQueueUserWorkItem(static connection => connection.WakeAll(), this, preferLocal: false); // not here, under whatever lock
     }
 
     public override ValueTask DisposeAsync()
     {
-        if (_isDisposed)
-            return base.DisposeAsync();
-        _isDisposed = true;
-        OnEnd();
-        Libc.Drop(Handle, MostUnwanted);
-        _loop.Remove(_place);
-        _socket.Dispose();
-        _input.OnReady(); // whoever still waits is told
-        _output.OnReady();
+        if (TryDispose())
+        {
+            Libc.Drop(Handle, MostUnwanted);
+            _socket.Dispose();
+            OnEnd();
+            WakeAll();
+        }
         return base.DisposeAsync();
+    }
+
+    private bool TryDispose()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 1)
+            return false;
+        _loop.Remove(_place);
+        return true;
+    }
+
+    /// <summary>Whoever still waits is told.</summary>
+    private void WakeAll()
+    {
+        _input.OnReady();
+        _output.OnReady();
     }
 }

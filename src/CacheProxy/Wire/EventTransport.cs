@@ -3,16 +3,16 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace CacheProxy.Wire;
 
 /// <summary>
 /// Kestrel's sockets by <see cref="EventLoop"/>: on Linux, for IP addresses. All else is left to the transport that is registered before it.
 /// </summary>
-internal sealed class EventTransport(IMemoryPoolFactory<byte> memory) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class EventTransport(IOptions<SocketTransportOptions> options, IMemoryPoolFactory<byte> memory) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
-    private const int Backlog = 512;
+    private readonly SocketTransportOptions _options = options.Value;
 
     public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint && OperatingSystem.IsLinux();
 
@@ -21,17 +21,17 @@ internal sealed class EventTransport(IMemoryPoolFactory<byte> memory) : IConnect
         Socket socket;
         try
         {
-            socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+            socket = _options.CreateBoundListenSocket(endpoint);
         }
         catch (SocketException failure) when (failure.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
             throw new AddressInUseException(failure.Message, failure);
         }
-        socket.Listen(Backlog);
-        return new(new Listener(socket, memory.Create()));
+        socket.Listen(_options.Backlog);
+        return new(new Listener(socket, _options.NoDelay, memory.Create()));
     }
 
-    private sealed class Listener(Socket socket, MemoryPool<byte> memory) : IConnectionListener
+    private sealed class Listener(Socket socket, bool noDelay, MemoryPool<byte> memory) : IConnectionListener
     {
         public EndPoint EndPoint { get; } = socket.LocalEndPoint!;
 
@@ -43,7 +43,7 @@ internal sealed class EventTransport(IMemoryPoolFactory<byte> memory) : IConnect
                 try
                 {
                     accepted = await socket.AcceptAsync(cancellationToken);
-                    accepted.NoDelay = true;
+                    accepted.NoDelay = noDelay;
                     return new EventConnection(accepted, memory);
                 }
                 catch (ObjectDisposedException)

@@ -9,7 +9,7 @@ internal static unsafe partial class Libc
     public const uint In = 0x1, Out = 0x4, Error = 0x8, Hangup = 0x10, PeerHangup = 0x2000, EdgeTriggered = 1u << 31;
     public const int DontWait = 0x40, Peek = 0x2;
     public const int TryAgain = 11;
-    private const int Truncate = 0x20, NoSignal = 0x4000, Interrupted = 4, BadDescriptor = 9, Add = 1, CloseOnExec = 0x80000, ShutdownBoth = 2;
+    private const int Truncate = 0x20, NoSignal = 0x4000, Interrupted = 4, BadDescriptor = 9, Add = 1, CloseOnExec = 0x80000;
 
     // struct epoll_event is packed on x86-64 alone.
     private static readonly int DataAt = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 4 : 8;
@@ -69,16 +69,11 @@ internal static unsafe partial class Libc
         }
     }
 
-    public static void Shutdown(SafeSocketHandle socket) => _ = shutdown(socket, ShutdownBoth);
-
     [LibraryImport("libc", SetLastError = true)]
     private static partial int epoll_create1(int flags);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int epoll_ctl(int epoll, int operation, SafeSocketHandle socket, byte* @event);
-
-    [LibraryImport("libc")]
-    private static partial int shutdown(SafeSocketHandle socket, int how);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint recv(SafeSocketHandle socket, byte* bytes, nint length, int flags);
