@@ -19,8 +19,7 @@ internal static class ProxyServer
     {
         if (inlineSockets)
         {
-            if (Environment.GetEnvironmentVariable("EVENTLOOP") != "0")
-                builder.Services.AddSingleton<IConnectionListenerFactory, EventTransport>();
+            builder.Services.AddSingleton<IConnectionListenerFactory, EventTransport>();
             // For the connections to the origin, and for those of clients where the event loop is not. A pair: either alone is a loss. The runtime reads
             // the variable when the process opens its first socket.
             Environment.SetEnvironmentVariable(InlineCompletions, "1");

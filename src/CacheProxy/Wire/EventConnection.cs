@@ -17,7 +17,7 @@ internal sealed class EventConnection : DefaultConnectionContext, IDuplexPipe, I
     private readonly EventOutput _output;
     private readonly CancellationTokenSource _closed = new();
     private readonly EventLoop _loop;
-    private readonly int _place;
+    private readonly long _ticket;
     private int _isEnded;
     private int _isDisposed;
 
@@ -37,7 +37,7 @@ internal sealed class EventConnection : DefaultConnectionContext, IDuplexPipe, I
         Features.Set<IMemoryPoolFeature>(this);
         Features.Set<IConnectionSocketFeature>(this);
         _loop = EventLoop.Next();
-        _place = _loop.Add(this, Handle);
+        _ticket = _loop.Add(this, Handle);
     }
 
     public SafeSocketHandle Handle { get; }
@@ -66,7 +66,7 @@ internal sealed class EventConnection : DefaultConnectionContext, IDuplexPipe, I
             _output.OnReady();
         if ((events & (Libc.In | ends)) != 0)
             _input.OnReady();
-        if ((events & ends) != 0 && !_input.HasMore())
+        if ((events & ends) != 0 && _input.IsAtEnd())
             OnEnd();
     }
 
@@ -104,7 +104,7 @@ internal sealed class EventConnection : DefaultConnectionContext, IDuplexPipe, I
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) == 1)
             return false;
-        _loop.Remove(_place);
+        _loop.Remove(_ticket);
         return true;
     }
 

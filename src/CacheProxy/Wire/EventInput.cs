@@ -86,11 +86,11 @@ internal sealed class EventInput(EventConnection connection) : PipeReader, IValu
             _source.SetResult(result);
     }
 
-    /// <summary>Whether the kernel has bytes that nobody has read yet.</summary>
-    public bool HasMore()
+    /// <summary>Whether the client has closed, and there is nothing that nobody has read yet.</summary>
+    public bool IsAtEnd()
     {
         Span<byte> one = stackalloc byte[1];
-        return !_isEnd && Libc.Receive(connection.Handle, one, Libc.Peek | Libc.DontWait) > 0;
+        return Libc.Receive(connection.Handle, one, Libc.Peek | Libc.DontWait) is <= 0 and not -Libc.TryAgain;
     }
 
     ReadResult IValueTaskSource<ReadResult>.GetResult(short token) => _source.GetResult(token);

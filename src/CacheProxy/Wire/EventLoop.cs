@@ -15,8 +15,9 @@ internal sealed unsafe class EventLoop
 
     private readonly int _epoll;
     private readonly Stack<int> _free = new();
-    private EventConnection?[] _connections = new EventConnection?[64];
+    private Place?[] _places = new Place?[64];
     private int _count;
+    private long _tickets;
 
     private EventLoop(int number)
     {
@@ -37,38 +38,38 @@ internal sealed unsafe class EventLoop
     }
 
     /// <summary>Watches a connection from now on. A socket that is closed is watched no more by itself, but keeps its place until <see cref="Remove"/>.</summary>
-    /// <returns>Its place.</returns>
-    public int Add(EventConnection connection, SafeSocketHandle socket)
+    /// <returns>Its ticket: the place, and a number that no other has, for an event that is under way may come when the place is another's.</returns>
+    public long Add(EventConnection connection, SafeSocketHandle socket)
     {
-        int place;
+        long ticket;
         lock (_free)
         {
-            if (!_free.TryPop(out place))
+            if (!_free.TryPop(out var place))
             {
                 place = _count++;
-                if (place == _connections.Length)
+                if (place == _places.Length)
                 {
-                    var larger = new EventConnection?[place * 2];
-                    _connections.CopyTo(larger, 0);
-                    Volatile.Write(ref _connections, larger);
+                    var larger = new Place[place * 2];
+                    _places.CopyTo(larger, 0);
+                    Volatile.Write(ref _places, larger);
                 }
             }
-            Volatile.Write(ref _connections[place], connection);
+            ticket = (++_tickets << 32) | (uint)place;
+            Volatile.Write(ref _places[place], new Place(ticket, connection));
         }
-        if (Libc.Watch(_epoll, socket, Libc.In | Libc.Out | Libc.PeerHangup | Libc.EdgeTriggered, place))
-            return place;
+        if (Libc.Watch(_epoll, socket, Libc.In | Libc.Out | Libc.PeerHangup | Libc.EdgeTriggered, ticket))
+            return ticket;
         var failure = new SocketException();
-        Remove(place);
+        Remove(ticket);
         throw failure;
     }
 
-    /// <summary>An event that is under way may still reach whoever has the place next; to him it says nothing wrong, only that he may ask.</summary>
-    public void Remove(int place)
+    public void Remove(long ticket)
     {
         lock (_free)
         {
-            _connections[place] = null;
-            _free.Push(place);
+            _places[(int)ticket] = null;
+            _free.Push((int)ticket);
         }
     }
 
@@ -78,12 +79,16 @@ internal sealed unsafe class EventLoop
         while (true)
         {
             var count = Libc.Wait(_epoll, events, Room, -1);
-            var connections = Volatile.Read(ref _connections);
+            var places = Volatile.Read(ref _places);
             for (var i = 0; i < count; i++)
             {
                 var @event = events + (i * Libc.EventSize);
-                connections[Libc.DataOf(@event)]?.On(Libc.EventsOf(@event));
+                var ticket = Libc.DataOf(@event);
+                if (places[(int)ticket] is { } place && place.Ticket == ticket)
+                    place.Connection.On(Libc.EventsOf(@event));
             }
         }
     }
+
+    private sealed record Place(long Ticket, EventConnection Connection);
 }

@@ -12,16 +12,12 @@ internal sealed class EventOutput(EventConnection connection) : PipeWriter, IVal
 {
     private const int Smallest = 4 << 10, Further = 64 << 10;
 
-    /// <summary>What is as long as this is sent from where it lies.</summary>
-    private const int WorthBorrowing = 16 << 10;
-
     private readonly Queue<(byte[] Bytes, int Length)> _full = new();
     private ManualResetValueTaskSourceCore<FlushResult> _source;
     private SocketReadiness _readiness;
     private byte[]? _buffer;
     private int _end;
     private int _sent;
-    private ReadOnlyMemory<byte> _borrowed;
     private bool _isOver;
     private int _isCanceled;
 
@@ -54,15 +50,6 @@ internal sealed class EventOutput(EventConnection connection) : PipeWriter, IVal
         if (sending != Sending.Blocked)
             return new(new FlushResult(isCanceled: false, isCompleted: sending == Sending.Over));
         return cancellationToken.CanBeCanceled ? FlushCancelableAsync(cancellationToken) : FinishAsync();
-    }
-
-    /// <summary>Flushes what was written, and sends <paramref name="source"/> after it, which is the sender's until this has completed.</summary>
-    public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
-    {
-        if (source.Length < WorthBorrowing)
-            return base.WriteAsync(source, cancellationToken);
-        _borrowed = source;
-        return FlushAsync(cancellationToken);
     }
 
     public override void CancelPendingFlush()
@@ -138,12 +125,6 @@ internal sealed class EventOutput(EventConnection connection) : PipeWriter, IVal
     private FlushResult Canceled()
     {
         Interlocked.Exchange(ref _isCanceled, 0);
-        if (!_borrowed.IsEmpty)
-        {
-            // It goes back to its owner now, half sent: nothing can follow it.
-            End();
-            connection.Abort(new("The sending of a body was given up."));
-        }
         return new(isCanceled: true, isCompleted: _isOver);
     }
 
@@ -169,13 +150,6 @@ internal sealed class EventOutput(EventConnection connection) : PipeWriter, IVal
             ArrayPool<byte>.Shared.Return(_buffer);
             _buffer = null;
             _sent = _end = 0;
-        }
-        if (!_borrowed.IsEmpty)
-        {
-            if (Send(_borrowed.Span, ref _sent) is var sending and not Sending.All)
-                return sending;
-            _borrowed = default;
-            _sent = 0;
         }
         return Sending.All;
     }
@@ -224,6 +198,5 @@ internal sealed class EventOutput(EventConnection connection) : PipeWriter, IVal
         _full.Clear();
         _buffer = null;
         _sent = _end = 0;
-        _borrowed = default;
     }
 }

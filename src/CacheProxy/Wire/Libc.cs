@@ -19,11 +19,11 @@ internal static unsafe partial class Libc
 
     public static uint EventsOf(byte* @event) => *(uint*)@event;
 
-    public static int DataOf(byte* @event) => (int)*(long*)(@event + DataAt);
+    public static long DataOf(byte* @event) => *(long*)(@event + DataAt);
 
     public static int NewEpoll() => epoll_create1(CloseOnExec);
 
-    public static bool Watch(int epoll, SafeSocketHandle socket, uint events, int data)
+    public static bool Watch(int epoll, SafeSocketHandle socket, uint events, long data)
     {
         var @event = stackalloc byte[16];
         *(uint*)@event = events;
