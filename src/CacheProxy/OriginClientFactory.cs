@@ -1,5 +1,6 @@
 using System.Globalization;
 using CacheProxy.Fetching;
+using CacheProxy.Wire;
 using Microsoft.Extensions.Logging;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -25,6 +26,8 @@ internal sealed class OriginClientFactory(ILogger<ForwarderHttpClientFactory> lo
             handler.ConnectTimeout = timeout;
         if (PassesInterimResponses(context.NewMetadata))
             handler.PlaintextStreamFilter = InterimObserver.Filter;
+        if (Environment.GetEnvironmentVariable("EVENTORIGIN") != "0")
+            handler.ConnectCallback = static async (context, cancellation) => await EventStream.ConnectAsync(context.DnsEndPoint, cancellation);
         base.ConfigureHandler(context, handler);
     }
 

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Connections.Features;
 namespace CacheProxy.Wire;
 
 /// <summary>A connection whose socket is watched by an <see cref="EventLoop"/>.</summary>
-internal sealed class EventConnection : DefaultConnectionContext, IDuplexPipe, IMemoryPoolFeature, IConnectionSocketFeature
+internal sealed class EventConnection : DefaultConnectionContext, IWatched, IDuplexPipe, IMemoryPoolFeature, IConnectionSocketFeature
 {
     /// <summary>Of what a client has sent and nobody wants, so much is taken before the end, lest the kernel answers it with a reset that overtakes our answer.</summary>
     private const int MostUnwanted = 1 << 20;
@@ -56,8 +56,7 @@ internal sealed class EventConnection : DefaultConnectionContext, IDuplexPipe, I
     /// <summary>The client will send no more.</summary>
     public bool IsPeerDone { get; private set; }
 
-    /// <summary>On the loop's thread.</summary>
-    public void On(uint events)
+    void IWatched.On(uint events)
     {
         const uint ends = Libc.PeerHangup | Libc.Hangup | Libc.Error;
         if ((events & ends) != 0)

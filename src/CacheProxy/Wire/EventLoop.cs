@@ -4,7 +4,7 @@ namespace CacheProxy.Wire;
 
 /// <summary>
 /// One thread that waits for the sockets of its connections, and runs what they wake: reading, answering and sending happen on it unless something
-/// has to be waited for. As many as there are cores, shared by all listeners of the process, and there as long as it is.
+/// has to be waited for. As many as there are cores, shared by all of the process, and there as long as it is.
 /// </summary>
 internal sealed unsafe class EventLoop
 {
@@ -24,7 +24,7 @@ internal sealed unsafe class EventLoop
         _epoll = Libc.NewEpoll();
         if (_epoll < 0)
             throw new SocketException();
-        new Thread(Run, 512 << 10) { IsBackground = true, Name = $"CacheProxy sockets {number}" }.UnsafeStart();
+        new Thread(Run) { IsBackground = true, Name = $"CacheProxy sockets {number}" }.UnsafeStart();
     }
 
     /// <summary>The loops take turns.</summary>
@@ -39,7 +39,7 @@ internal sealed unsafe class EventLoop
 
     /// <summary>Watches a connection from now on. A socket that is closed is watched no more by itself, but keeps its place until <see cref="Remove"/>.</summary>
     /// <returns>Its ticket: the place, and a number that no other has, for an event that is under way may come when the place is another's.</returns>
-    public long Add(EventConnection connection, SafeSocketHandle socket)
+    public long Add(IWatched watched, SafeSocketHandle socket)
     {
         long ticket;
         lock (_free)
@@ -55,7 +55,7 @@ internal sealed unsafe class EventLoop
                 }
             }
             ticket = (++_tickets << 32) | (uint)place;
-            Volatile.Write(ref _places[place], new Place(ticket, connection));
+            Volatile.Write(ref _places[place], new Place(ticket, watched));
         }
         if (Libc.Watch(_epoll, socket, Libc.In | Libc.Out | Libc.PeerHangup | Libc.EdgeTriggered, ticket))
             return ticket;
@@ -85,10 +85,10 @@ internal sealed unsafe class EventLoop
                 var @event = events + (i * Libc.EventSize);
                 var ticket = Libc.DataOf(@event);
                 if (places[(int)ticket] is { } place && place.Ticket == ticket)
-                    place.Connection.On(Libc.EventsOf(@event));
+                    place.Watched.On(Libc.EventsOf(@event));
             }
         }
     }
 
-    private sealed record Place(long Ticket, EventConnection Connection);
+    private sealed record Place(long Ticket, IWatched Watched);
 }
