@@ -88,7 +88,8 @@ internal sealed class CacheCore : IDisposable
     /// <summary>
     /// Our name in CDN-Loop, of this process alone: caches of this kind may stand one behind the other, and need no names from anybody.
     /// </summary>
-    public string LoopName { get; } = "CacheProxy-" + System.Security.Cryptography.RandomNumberGenerator.GetHexString(12, lowercase: true);
+    /// <remarks>The first digits of a new GUID are random, and the system's own: <c>RandomNumberGenerator</c> would load OpenSSL into every process.</remarks>
+    public string LoopName { get; } = "CacheProxy-" + Guid.NewGuid().ToString("N")[..12];
 
     public Passing Passing { get; }
 
