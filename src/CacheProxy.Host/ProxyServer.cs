@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using CacheProxy.Wire;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
@@ -19,9 +18,9 @@ internal static class ProxyServer
     {
         if (inlineSockets)
         {
-            builder.Services.AddSingleton<IConnectionListenerFactory, EventTransport>();
-            // For the connections to the origin, and for those of clients where the event loop is not. A pair: either alone is a loss. The runtime reads
-            // the variable when the process opens its first socket.
+            EventTransport.AddTo(builder.Services);
+            // Where there is no event loop (not Linux, a Unix socket), the runtime's own sockets. A pair: either alone is a loss. The runtime reads the variable
+            // when the process opens its first socket.
             Environment.SetEnvironmentVariable(InlineCompletions, "1");
             builder.Services.Configure<SocketTransportOptions>(o =>
             {

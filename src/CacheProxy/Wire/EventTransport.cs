@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
 namespace CacheProxy.Wire;
@@ -13,6 +14,13 @@ namespace CacheProxy.Wire;
 internal sealed class EventTransport(IOptions<SocketTransportOptions> options, IMemoryPoolFactory<byte> memory) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     private readonly SocketTransportOptions _options = options.Value;
+
+    /// <summary>For clients and, by <see cref="OriginClientFactory"/>, for origins.</summary>
+    public static void AddTo(IServiceCollection services)
+    {
+        services.AddSingleton<EventTransport>();
+        services.AddSingleton<IConnectionListenerFactory>(provider => provider.GetRequiredService<EventTransport>());
+    }
 
     public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint && OperatingSystem.IsLinux();
 

@@ -3,7 +3,6 @@ using System.Runtime.CompilerServices;
 using CacheProxy.Pipeline;
 using CacheProxy.Wire;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -89,7 +88,7 @@ internal sealed class RunningProxy : IAsyncDisposable
             });
             kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
         });
-        builder.Services.AddSingleton<IConnectionListenerFactory, EventTransport>(); // as the service has it
+        EventTransport.AddTo(builder.Services); // as the service has it
         builder.Services.AddSingleton<TimeProvider>(time);
         builder.Services.Configure<CacheProxyOptions>(options =>
         {
