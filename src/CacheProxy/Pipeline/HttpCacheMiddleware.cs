@@ -165,11 +165,7 @@ internal sealed partial class HttpCacheMiddleware(RequestDelegate next, CacheCor
                     return;
                 break;
             }
-            catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
-            {
-                throw; // the client left, or a time-out of the application's; the flight goes on by its own rules
-            }
-            finally
+            finally // also for a client that has left, or a time-out of the application's: the flight goes on by its own rules
             {
                 boarding.Flight.Leave(boarding.Reader);
                 if (relay is not null)

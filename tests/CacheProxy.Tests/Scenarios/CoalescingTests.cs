@@ -1,4 +1,6 @@
 using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using static CacheProxy.Tests.Scenarios.StoryTests;
 
 namespace CacheProxy.Tests.Scenarios;
@@ -175,6 +177,31 @@ public sealed class CoalescingTests
         _release.SetResult();
         (await Text(await late)).ShouldBe("0123456789");
         origin.Requests.Count.ShouldBe(1);
+    }
+
+    /// <summary>A time-out of the application around the cache is the application's to answer, not an empty 200.</summary>
+    [Fact]
+    public async Task Cancellation_while_a_fetch_is_awaited_goes_on_to_who_cancelled()
+    {
+        using var timeout = new CancellationTokenSource();
+        await using var origin = new ScriptedOrigin(_ => _release.Task);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, cluster: RunningProxy.Patient, before: app => app.Use(async (HttpContext context, RequestDelegate next) =>
+        {
+            context.RequestAborted = timeout.Token;
+            try
+            {
+                await next(context);
+            }
+            catch (OperationCanceledException)
+            {
+                context.Response.StatusCode = StatusCodes.Status504GatewayTimeout;
+            }
+        }));
+        var answer = proxy.GetAsync("/");
+        await Eventually.TrueAsync(() => origin.Requests.Count == 1, "the origin is asked");
+        await timeout.CancelAsync();
+        (await answer).StatusCode.ShouldBe(HttpStatusCode.GatewayTimeout);
+        _release.SetResult();
     }
 
     [Fact]
