@@ -211,36 +211,44 @@ internal sealed class EventStream : Stream, IWatched
         private async ValueTask<int> ReadCancelableAsync(Memory<byte> target, CancellationToken cancellation)
         {
             cancellation.ThrowIfCancellationRequested();
-            Volatile.Write(ref _isCanceled, 0);
-            await using (cancellation.UnsafeRegister(static operation => ((Operation)operation!).Cancel(), this))
+            try
             {
-                try
-                {
+                await using (cancellation.UnsafeRegister(static operation => ((Operation)operation!).Cancel(), this))
                     return await StartAsync(target, CancellationToken.None);
-                }
-                catch (OperationCanceledException)
-                {
-                    _failure = null;
-                    throw new OperationCanceledException(cancellation);
-                }
+            }
+            catch (OperationCanceledException)
+            {
+                throw new OperationCanceledException(cancellation);
+            }
+            finally
+            {
+                ForgetCancellation();
             }
         }
 
         private async ValueTask FinishCancelableAsync(CancellationToken cancellation)
         {
-            Volatile.Write(ref _isCanceled, 0);
-            await using (cancellation.UnsafeRegister(static operation => ((Operation)operation!).Cancel(), this))
+            try
             {
-                try
-                {
+                await using (cancellation.UnsafeRegister(static operation => ((Operation)operation!).Cancel(), this))
                     await FinishNowAsync();
-                }
-                catch (OperationCanceledException)
-                {
-                    _failure = null;
-                    throw new OperationCanceledException(cancellation);
-                }
             }
+            catch (OperationCanceledException)
+            {
+                throw new OperationCanceledException(cancellation);
+            }
+            finally
+            {
+                ForgetCancellation();
+            }
+        }
+
+        /// <summary>It was for that one operation, whether it came in time or not.</summary>
+        private void ForgetCancellation()
+        {
+            Volatile.Write(ref _isCanceled, 0);
+            if (_failure is OperationCanceledException)
+                _failure = null;
         }
 
         private void Cancel()
