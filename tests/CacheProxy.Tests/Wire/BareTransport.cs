@@ -45,10 +45,10 @@ internal sealed class BareTransport : IAsyncDisposable, IMemoryPoolFactory<byte>
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var connection in _connections)
-            await connection.DisposeAsync();
         foreach (var client in _clients)
             client.Dispose();
+        foreach (var connection in _connections)
+            await connection.DisposeAsync();
         await Listener.DisposeAsync();
     }
 

@@ -136,10 +136,12 @@ public class EventInputTests
                 start.SignalAndWait();
                 input.CancelPendingRead();
             }
-        });
+        })
+        { IsBackground = true };
         canceling.Start();
         for (var i = 0; i < rounds; i++)
         {
+            await Task.Yield(); // off the thread that has canceled
             var (canceled, bytes) = (0, new List<byte>());
             var sending = i % 2 == 0 ? client.SendAllAsync(new[] { (byte)i }) : Task.CompletedTask;
             start.SignalAndWait();

@@ -60,21 +60,22 @@ public class EventOutputTests
                 output.CancelPendingFlush();
                 start.SignalAndWait();
             }
-        });
+        })
+        { IsBackground = true };
         canceling.Start();
-        var canceled = 0;
         for (var i = 0; i < rounds; i++)
         {
+            await Task.Yield(); // off the thread that has canceled
             start.SignalAndWait();
             (await output.FlushAsync().AsTask().InTimeAsync("the cancellation")).IsCanceled.ShouldBeTrue();
+            await Task.Yield();
             var next = output.FlushAsync().AsTask();
             start.SignalAndWait();
-            canceled += next.IsCompleted ? 1 : 0;
+            next.IsCompleted.ShouldBeFalse();
             output.CancelPendingFlush();
             await next;
         }
         canceling.Join();
-        canceled.ShouldBe(0);
     }
 
     [Fact]
