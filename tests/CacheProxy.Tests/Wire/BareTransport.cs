@@ -25,7 +25,7 @@ internal sealed class BareTransport : IAsyncDisposable, IMemoryPoolFactory<byte>
         var options = new SocketTransportOptions();
         configure?.Invoke(options);
         var transport = new BareTransport();
-        transport.Listener = await new EventTransport(Options.Create(options), transport).BindAsync(endpoint ?? new IPEndPoint(IPAddress.Loopback, 0));
+        transport.Listener = await new EventTransport(new OptionsWrapper<SocketTransportOptions>(options), transport).BindAsync(endpoint ?? new IPEndPoint(IPAddress.Loopback, 0));
         return transport;
     }
 

@@ -128,7 +128,7 @@ public class EventInputTests
         var (client, server) = await transport.ConnectAsync();
         var input = server.Transport.Input;
         using var start = new Barrier(2);
-        const int rounds = 3000;
+        const int rounds = 300;
         var canceling = new Thread(() =>
         {
             for (var i = 0; i < rounds; i++)
@@ -194,7 +194,7 @@ public class EventInputTests
         await using var transport = await BareTransport.StartAsync();
         var (client, server) = await transport.ConnectAsync();
         var input = server.Transport.Input;
-        for (var i = 0; i < 1000; i++)
+        for (var i = 0; i < 300; i++)
         {
             using var stop = new CancellationTokenSource();
             var reading = input.ReadAsync(stop.Token).AsTask();

@@ -159,7 +159,7 @@ public class EventTransportTests
     [Fact]
     public void All_but_IP_is_left_to_others()
     {
-        var transport = new EventTransport(Options.Create(new SocketTransportOptions()), new BareTransport());
+        var transport = new EventTransport(new OptionsWrapper<SocketTransportOptions>(new SocketTransportOptions()), new BareTransport());
         transport.CanBind(new UnixDomainSocketEndPoint("/tmp/unbound")).ShouldBeFalse();
         transport.CanBind(new FileHandleEndPoint(3, FileHandleType.Tcp)).ShouldBeFalse();
         transport.CanBind(new IPEndPoint(IPAddress.IPv6Any, 80)).ShouldBe(OperatingSystem.IsLinux());
