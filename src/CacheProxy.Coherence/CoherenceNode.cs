@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -51,8 +52,15 @@ public sealed partial class CoherenceNode : IAsyncDisposable
         time ??= TimeProvider.System;
         var log = loggers?.CreateLogger("CacheProxy.Coherence") ?? NullLogger.Instance;
         var metrics = meters is null ? null : new CoherenceMetrics(meters);
-        if (string.IsNullOrEmpty(options.Redis))
-            return new CoherenceNode(new InProcessOrder(), options, time, log, metrics);
+        return string.IsNullOrEmpty(options.Redis)
+            ? new CoherenceNode(new InProcessOrder(), options, time, log, metrics)
+            : CreateOverRedis(options, time, log, metrics);
+    }
+
+    /// <summary>Apart, so that who has no Redis does not load its client.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static CoherenceNode CreateOverRedis(CoherenceOptions options, TimeProvider time, ILogger log, CoherenceMetrics? metrics)
+    {
         var connection = new RedisConnection(options, time, log, metrics);
         var node = new CoherenceNode(new RedisOrder(connection, options), options, time, log, metrics);
         node.Store = new RedisStore(connection, node, options, metrics);

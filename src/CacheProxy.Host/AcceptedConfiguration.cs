@@ -50,7 +50,7 @@ internal sealed class AcceptedConfiguration : ConfigurationProvider, IConfigurat
     {
         services.AddSingleton<IOptionsChangeTokenSource<CacheProxyOptions>>(new ConfigurationChangeTokenSource<CacheProxyOptions>(_root));
         services.AddOptions<CacheProxyOptions>().Configure(options =>
-            OptionsReader.Read(_root.GetSection(CacheProxyOptions.SectionName), [], options));
+            OptionsReader.Read(_root.GetSection(CacheProxyOptions.SectionName), complaints: null, options));
     }
 
     /// <summary>From now on a change of files is read, checked and taken or refused.</summary>

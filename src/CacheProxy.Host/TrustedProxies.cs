@@ -31,8 +31,10 @@ internal static class TrustedProxies
     public static Func<IPAddress, bool> Of(string? proxies)
     {
         var networks = Networks(proxies);
+        if (networks.Length == 0)
+            return static _ => false;
         return address => networks.Any(network => network.Contains(address) || (address.IsIPv4MappedToIPv6 && network.Contains(address.MapToIPv4())));
     }
 
-    private static IPNetwork[] Networks(string? proxies) => [.. OptionLists.Split(proxies).Select(p => OptionLists.Network(p)!.Value)];
+    private static IPNetwork[] Networks(string? proxies) => Array.ConvertAll(OptionLists.Split(proxies), p => OptionLists.Network(p)!.Value);
 }

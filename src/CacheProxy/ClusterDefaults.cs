@@ -89,7 +89,7 @@ internal sealed class ClusterDefaults(IOptionsFactory<CacheProxyOptions> options
     private static bool PassesInterimResponses(RouteConfig route, CacheProxyOptions options)
     {
         options.Routes.TryGetValue(route.RouteId, out var overrides);
-        return RouteSettings.From(options, overrides, OptionsReader.ReadMetadata("", route.Metadata, [])).PassInterimResponses;
+        return RouteSettings.From(options, overrides, OptionsReader.ReadMetadata("", route.Metadata, complaints: null)).PassInterimResponses;
     }
 
     private static void ThrowOn(List<string> complaints)

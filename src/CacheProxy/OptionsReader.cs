@@ -10,14 +10,17 @@ namespace CacheProxy;
 internal static class OptionsReader
 {
     /// <summary>Reads the section into all of <paramref name="targets"/> together: a key must belong to one of them.</summary>
-    public static void Read(IConfigurationSection section, ICollection<string> complaints, params object[] targets)
+    /// <param name="section">The section.</param>
+    /// <param name="complaints">Complaints are added here; <c>null</c>: what is wrong is passed over, since somebody has complained before.</param>
+    /// <param name="targets">What is filled.</param>
+    public static void Read(IConfigurationSection section, ICollection<string>? complaints, params object[] targets)
     {
         foreach (var child in section.GetChildren())
             ReadKey(child.Path, child.Key, child, complaints, targets);
     }
 
     /// <summary>Reads a route's metadata: keys <c>Cache.{Property}</c>; others are not ours.</summary>
-    public static RouteCacheOptions ReadMetadata(string path, IReadOnlyDictionary<string, string>? metadata, ICollection<string> complaints)
+    public static RouteCacheOptions ReadMetadata(string path, IReadOnlyDictionary<string, string>? metadata, ICollection<string>? complaints)
     {
         var options = new RouteCacheOptions();
         foreach (var (key, text) in metadata ?? new Dictionary<string, string>())
@@ -28,7 +31,7 @@ internal static class OptionsReader
             if (Find(name, [options]) is var (target, property))
                 Assign($"{path}:{key}", property, target, text, complaints);
             else
-                complaints.Add(Unknown($"{path}:{key}", name, RouteCacheOptions.MetadataPrefix, Names([options])));
+                complaints?.Add(Unknown($"{path}:{key}", name, RouteCacheOptions.MetadataPrefix, Names([options])));
         }
 
         return options;
@@ -41,11 +44,11 @@ internal static class OptionsReader
         .OrderBy(k => k.Distance)
         .FirstOrDefault().Name;
 
-    private static void ReadKey(string path, string key, IConfigurationSection child, ICollection<string> complaints, object[] targets)
+    private static void ReadKey(string path, string key, IConfigurationSection child, ICollection<string>? complaints, object[] targets)
     {
         if (Find(key, targets) is not var (target, property))
         {
-            complaints.Add(Unknown(path, key, path[..^key.Length], Names(targets)));
+            complaints?.Add(Unknown(path, key, path[..^key.Length], Names(targets)));
             return;
         }
 
@@ -62,12 +65,12 @@ internal static class OptionsReader
         else if (property.PropertyType.IsClass && property.PropertyType != typeof(string))
         {
             if (isLeaf && !string.IsNullOrEmpty(child.Value))
-                complaints.Add($"{path} is '{child.Value}'; it is a section, not a value: set {path}:{string.Join(", ", Names([property.GetValue(target)!]))}.");
+                complaints?.Add($"{path} is '{child.Value}'; it is a section, not a value: set {path}:{string.Join(", ", Names([property.GetValue(target)!]))}.");
             Read(child, complaints, property.GetValue(target)!);
         }
         else if (!isLeaf)
         {
-            complaints.Add($"{path} is a section; it takes one value.");
+            complaints?.Add($"{path} is a section; it takes one value.");
         }
         else if (!string.IsNullOrEmpty(child.Value))
         {
@@ -75,12 +78,12 @@ internal static class OptionsReader
         }
     }
 
-    private static void Assign(string path, PropertyInfo property, object target, string text, ICollection<string> complaints)
+    private static void Assign(string path, PropertyInfo property, object target, string text, ICollection<string>? complaints)
     {
         if (OptionText.TryRead(property.PropertyType, text, out var value, out var expected))
             property.SetValue(target, value);
         else
-            complaints.Add($"{path} is '{text}'; it takes {expected}.");
+            complaints?.Add($"{path} is '{text}'; it takes {expected}.");
     }
 
     private static (object Target, PropertyInfo Property)? Find(string key, object[] targets)

@@ -10,9 +10,13 @@ public sealed class RedisStoreTests(RedisFixture redis) : IClassFixture<RedisFix
     private readonly string _prefix = RedisFixture.NewPrefix();
     private readonly List<CoherenceNode> _nodes = [];
 
-    private async Task<CoherenceNode> NodeAsync()
+    private Task<CoherenceNode> NodeAsync() =>
+        NodeAsync(new CoherenceOptions { KeyPrefix = _prefix, CallTimeout = TimeSpan.FromSeconds(2), MaxItemBytes = 1 << 16 }, redis.Server.Address);
+
+    private async Task<CoherenceNode> NodeAsync(CoherenceOptions options, string address)
     {
-        var node = CoherenceNode.Create(new CoherenceOptions { Redis = redis.Server.Address, KeyPrefix = _prefix, CallTimeout = TimeSpan.FromSeconds(2), MaxItemBytes = 1 << 16 });
+        options.Redis = address;
+        var node = CoherenceNode.Create(options);
         _nodes.Add(node);
         await node.StartAsync(CancellationToken.None);
         return node;
@@ -255,14 +259,9 @@ public sealed class RedisStoreTests(RedisFixture redis) : IClassFixture<RedisFix
     public async Task Lease_of_a_node_that_has_lost_touch_is_given_to_the_next()
     {
         await using var line = new Relay(redis.Server.Port);
-        var options = new CoherenceOptions { Redis = $"127.0.0.1:{line.Port}", KeyPrefix = _prefix, Staleness = TimeSpan.FromMilliseconds(400) };
-        var goes = CoherenceNode.Create(options);
-        _nodes.Add(goes);
-        await goes.StartAsync(CancellationToken.None);
-        options.Redis = redis.Server.Address;
-        var stays = CoherenceNode.Create(options);
-        _nodes.Add(stays);
-        await stays.StartAsync(CancellationToken.None);
+        var options = new CoherenceOptions { KeyPrefix = _prefix, Staleness = TimeSpan.FromMilliseconds(400) };
+        var goes = await NodeAsync(options, $"127.0.0.1:{line.Port}");
+        var stays = await NodeAsync(options, redis.Server.Address);
         (await FindAsync(goes, "k", "k")).Lease.ShouldNotBeNull();
         for (var i = 0; i < 10; i++) // as long as it is there, it is waited for
         {
@@ -282,14 +281,9 @@ public sealed class RedisStoreTests(RedisFixture redis) : IClassFixture<RedisFix
     public async Task Lease_that_was_given_too_late_is_given_back(int calls)
     {
         await using var line = new Relay(redis.Server.Port);
-        var options = new CoherenceOptions { Redis = $"127.0.0.1:{line.Port}", KeyPrefix = _prefix, CallTimeout = TimeSpan.FromMilliseconds(300) };
-        var slow = CoherenceNode.Create(options);
-        _nodes.Add(slow);
-        await slow.StartAsync(CancellationToken.None);
-        options.Redis = redis.Server.Address;
-        var other = CoherenceNode.Create(options);
-        _nodes.Add(other);
-        await other.StartAsync(CancellationToken.None);
+        var options = new CoherenceOptions { KeyPrefix = _prefix, CallTimeout = TimeSpan.FromMilliseconds(300) };
+        var slow = await NodeAsync(options, $"127.0.0.1:{line.Port}");
+        var other = await NodeAsync(options, redis.Server.Address);
         await Eventually.TrueAsync(() => slow.MayShare && other.MayShare, "both are in touch");
         line.Hold();
         for (var i = 0; i < calls; i++)

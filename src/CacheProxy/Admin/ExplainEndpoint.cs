@@ -113,6 +113,8 @@ internal sealed class ExplainEndpoint(Explainer explainer)
         json.WriteBoolean("selected", variant.IsSelected);
         json.WriteNumber("status", stored.Facts.StatusCode);
         json.WriteNumber("bodyBytes", stored.BodyLength);
+        if (stored.IsIncomplete)
+            json.WriteBoolean("inParts", true);
         json.WriteNumber("ageSeconds", (long)variant.Age.TotalSeconds);
         json.WriteNumber("lifetimeSeconds", (long)stored.FreshnessLifetime.TotalSeconds);
         json.WriteString("freshUntil", variant.FreshUntil.UtcDateTime);

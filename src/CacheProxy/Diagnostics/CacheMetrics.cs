@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Text;
 using CacheProxy.Http;
 using CacheProxy.Pipeline;
 using CacheProxy.Policy;
@@ -18,7 +19,7 @@ internal sealed class CacheMetrics : IDisposable
     public const string CoherenceMeterName = "CacheProxy.Coherence";
 
     private static readonly string[] ResultNames = Names<CacheResult>();
-    private static readonly string[] ForwardNames = Names<ForwardReason>('-'); // as RFC 9211 writes them in Cache-Status
+    private static readonly string[] ForwardNames = Names<ForwardReason>("-"); // as RFC 9211 writes them in Cache-Status
     private static readonly string[] StoreReasonNames = Names<StoreReason>();
     private static readonly string[] FetchResultNames = Names<FetchResult>();
 
@@ -117,9 +118,15 @@ internal sealed class CacheMetrics : IDisposable
     }
 
     /// <summary><c>TooLarge</c> becomes <c>too_large</c>.</summary>
-    private static string[] Names<T>(char separator = '_')
+    private static string[] Names<T>(string separator = "_")
         where T : struct, Enum =>
-        [.. Enum.GetNames<T>().Select(name => string.Concat(name.Select((c, i) => i > 0 && char.IsUpper(c) ? $"{separator}{char.ToLowerInvariant(c)}" : $"{char.ToLowerInvariant(c)}")))];
+        Array.ConvertAll(Enum.GetNames<T>(), name =>
+        {
+            var text = new StringBuilder();
+            foreach (var c in name)
+                text.Append(text.Length > 0 && char.IsUpper(c) ? separator : "").Append(char.ToLowerInvariant(c));
+            return text.ToString();
+        });
 }
 
 /// <summary>How a fetch ended.</summary>

@@ -20,7 +20,7 @@ internal sealed class OutcomeCounters(int stripes)
     /// <summary>Requests and bytes; a stripe is some kilobytes long, so neighbours share at most one cache line.</summary>
     private static readonly int StripeLength = Combinations * 2;
 
-    private readonly long[][] _stripes = [.. Enumerable.Range(0, stripes).Select(_ => new long[StripeLength])];
+    private readonly long[][] _stripes = Array.ConvertAll(new long[stripes][], _ => new long[StripeLength]);
 
     /// <summary>Counts one request and what its answer's body had.</summary>
     public void Add(in Outcome outcome, long bodyBytes)

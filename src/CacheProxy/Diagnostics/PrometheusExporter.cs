@@ -21,7 +21,7 @@ internal sealed class PrometheusExporter : IDisposable
         CacheMetrics.MeterName, CacheMetrics.CoherenceMeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Net.Http", "System.Runtime",
     ];
 
-    private readonly SortedDictionary<string, MetricFamily> _families = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, MetricFamily> _families = new(StringComparer.Ordinal);
     private readonly Lock _scraping = new();
     private readonly IMeterFactory _meters;
     private readonly MeterListener _listener;
@@ -65,7 +65,7 @@ internal sealed class PrometheusExporter : IDisposable
     private MetricFamily[] Families()
     {
         lock (_families)
-            return [.. _families.Values];
+            return [.. _families.Values.OrderBy(family => family.Name, StringComparer.Ordinal)];
     }
 
     private MeterListener Listen(Predicate<Instrument> wanted)

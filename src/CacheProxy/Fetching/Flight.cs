@@ -37,6 +37,7 @@ internal sealed class Flight : IDisposable
         Key = key;
         Fill = fill;
         _fence = new FlightFence(new Fence(CacheKey.UriOf(cacheKey), Array.Empty<string>(), fill.Local));
+        RecordingLimits = recordingLimits;
         Recording = new Recording(recordingLimits);
         _limits = limits;
         _began = limits.Time.GetTimestamp();
@@ -54,6 +55,8 @@ internal sealed class Flight : IDisposable
     public Standing Fill { get; }
 
     public Recording Recording { get; }
+
+    public RecordingLimits RecordingLimits { get; }
 
     /// <summary>Known when the origin's head is, or when there will be none; <c>null</c> until then.</summary>
     public FlightAnswer? Answer => Volatile.Read(ref _answer);
@@ -230,7 +233,7 @@ internal sealed class Flight : IDisposable
             return false;
         if (_answer is not { Kind: FlightAnswerKind.Recorded } answer)
             return true;
-        return answer.Decision.Store && Recording.IsKept
+        return answer.Decision.Store && (Recording.IsKept || answer.Whole is not null) // parts are stored as they come, whatever becomes of the recording
             && (_isBackground || answer.ContentLength is not { } length || length - Recording.Length <= _limits.FinishBytes);
     }
 }

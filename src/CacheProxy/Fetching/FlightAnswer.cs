@@ -58,6 +58,9 @@ internal sealed record FlightAnswer(FlightAnswerKind Kind)
     /// <summary>The origin's status code where the answer is not its response; <c>null</c> when it gave none.</summary>
     public int? ForwardStatus { get; init; }
 
+    /// <summary>Parts of this incomplete response are in the recording, which has its head and numbers alone; <c>null</c>: what is recorded is an answer in itself.</summary>
+    public StoredResponse? Whole { get; init; }
+
     /// <summary>The response to answer from, for <see cref="FlightAnswerKind.Freshened"/> and <see cref="FlightAnswerKind.StaleOnError"/>: kept by the flight.</summary>
     public StoredResponse? Stored { get; init; }
 }

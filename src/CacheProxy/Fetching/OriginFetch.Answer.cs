@@ -20,8 +20,15 @@ internal sealed partial class OriginFetch
         _isAuthorized = request.HasAuthorization;
         var decision = Storability.Decide(request, head, _initialAge, _order.Settings.Policy);
         var names = Tags.Of(_order.CacheKey, head);
+        var isDivided = false;
+        if (decision.Store && _order.Part is not null)
+            decision = decision with { Store = false, Reason = StoreReason.Status }; // an error in place of a part
         if (decision.Store)
-            decision = Storable(head, decision, names);
+        {
+            var storable = Storable(head, decision, names);
+            isDivided = storable.Reason == StoreReason.TooLarge && Divide(head, decision);
+            decision = storable;
+        }
         if (names is { Length: > 0 })
             _flight.Fenced(new Fence(CacheKey.UriOf(_order.CacheKey), names, _flight.Fill.Local));
         var varyFields = Vary.Fields(head.Vary);
@@ -32,7 +39,7 @@ internal sealed partial class OriginFetch
         if (decision.Store)
             _storedHead = sharedHead;
         else
-            OnNotStored(head, decision.Reason, shared);
+            OnNotStored(head, decision.Reason, shared, isDivided);
         if (head.ContentLength is { } length)
             ShareOnlyUpTo(length);
         _flight.Recording.Expect(head.ContentLength);
@@ -51,14 +58,14 @@ internal sealed partial class OriginFetch
 
     /// <summary>What policy cannot see: the size, and whether the end of the body can be told from a connection that broke.</summary>
     private StoreDecision Storable(ResponseHead head, StoreDecision decision, string[]? names) =>
-        head.ContentLength > _order.Settings.MaxBodyBytes ? decision with { Store = false, Reason = StoreReason.TooLarge }
-        : !_order.IsFoundBy(head) ? decision with { Store = false, Reason = StoreReason.SearchRule }
+        !_order.IsFoundBy(head) ? decision with { Store = false, Reason = StoreReason.SearchRule }
         : names is null ? decision with { Store = false, Reason = StoreReason.TooManyGroups }
+        : head.ContentLength > _order.Settings.MaxBodyBytes ? decision with { Store = false, Reason = StoreReason.TooLarge }
         : Context.Features.Get<CloseDelimited>() is not { } end ? decision
         : !_order.Settings.StoreCloseDelimited || end != CloseDelimited.Complete || decision.FreshnessLifetime <= _initialAge ? decision with { Store = false, Reason = StoreReason.Incomplete }
         : decision with { Retention = decision.FreshnessLifetime - _initialAge }; // no longer: if it was cut all the same, a 304 must not let it live on
 
-    private void OnNotStored(ResponseHead head, StoreReason reason, bool shared)
+    private void OnNotStored(ResponseHead head, StoreReason reason, bool shared, bool isDivided)
     {
         _fetcher.Refusals.Remember(_order.CacheKey, reason, head.StatusCode, _responseTime);
         if (!shared)
@@ -66,6 +73,11 @@ internal sealed partial class OriginFetch
         // One client's fields can bring on a refusal (406, 403, 431): it is no word on what the others would get.
         if (head.StatusCode >= 400 && !Statuses.IsNegative(head.StatusCode))
             return;
+        if (isDivided)
+        {
+            ShareNothing(); // the other nodes are to store parts of their own
+            return;
+        }
         // Nobody shall queue for what each must fetch for itself; and what was stored is no longer what the origin says.
         _fetcher.Coalescer.RememberUncacheable(_flight.Key, _responseTime);
         ShareNothing(_fetcher.Coalescer.UncacheableMemory);

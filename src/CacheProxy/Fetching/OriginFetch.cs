@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using CacheProxy.Coherence;
 using CacheProxy.Diagnostics;
 using CacheProxy.Http;
@@ -49,6 +50,11 @@ internal sealed partial class OriginFetch
             client.Request.Headers, _validatingHead is { } head ? Validation.Conditions(head) : null, fetcher.LoopName));
         if (client.Features.Get<RequestContent>() is { Bytes.Length: > 0 } content)
             _requestFields.ContentLength = content.Bytes.Length;
+        if (order.Part is { } part)
+        {
+            _requestFields[HeaderNames.Range] = string.Create(CultureInfo.InvariantCulture, $"bytes={part.Range.First}-{part.Range.Last}");
+            _requestFields[HeaderNames.IfRange] = part.Whole.EntityTag;
+        }
         _exchange = new OriginExchange(client, _requestFields, this, fetcher.Scopes, flight.Cancellation);
         _next = next;
         _parent = parent;
@@ -70,7 +76,7 @@ internal sealed partial class OriginFetch
         {
             if (_fetcher.Remote is { } remote)
             {
-                whole = await AnswerRemotelyAsync(remote);
+                whole = _order.Part is null && await AnswerRemotelyAsync(remote);
                 if (whole)
                     return; // by way of the end
                 RequireOfOrigin();
@@ -118,10 +124,12 @@ internal sealed partial class OriginFetch
         if (reasonPhrase == ReasonPhrases.GetReasonPhrase(statusCode))
             reasonPhrase = null;
         var head = new ResponseHead(statusCode, reasonPhrase, fields, _responseTime);
-        if (_order.Settings.NoVarySearch && statusCode is >= 200 and < 300)
+        if (_order.Settings.NoVarySearch && _order.Part is null && statusCode is >= 200 and < 300)
             _fetcher.SearchRules.Learn(CacheKey.UriOf(_order.CacheKey), head);
         _initialAge = Freshness.InitialAge(head, _fetcher.Time.GetUtcNow(), _responseTime - _requestTime);
-        if (statusCode == StatusCodes.Status304NotModified)
+        if (_order.Part is { } part && statusCode < 500)
+            OnPart(head, part);
+        else if (statusCode == StatusCodes.Status304NotModified)
             OnNotModified(head);
         else if (statusCode >= 500 && StandIn() is { } standIn)
             Publish(new FlightAnswer(FlightAnswerKind.StaleOnError) { Stored = standIn, IsShared = true, ForwardStatus = statusCode });
@@ -133,6 +141,7 @@ internal sealed partial class OriginFetch
     {
         if (_answer is not { Kind: FlightAnswerKind.Recorded } || bytes.IsEmpty)
             return default; // the body of a 304 or of an error that a stale response stands in for
+        _cutter?.Add(bytes.Span); // first: when a client has the last byte of a part, the part is stored
         var appended = _flight.Recording.AppendAsync(bytes, cancellation);
         if (_storedHead is not null && !_flight.Recording.IsKept)
             OnOutgrown();
@@ -173,6 +182,9 @@ internal sealed partial class OriginFetch
         {
             if (_storedHead is { } head)
                 Store(head, trailers);
+            else if (_cutter is not null && !whole)
+                _fetcher.Refusals.Remember(_order.CacheKey, StoreReason.Cut, StatusCodes.Status206PartialContent, _responseTime);
+            _cutter?.Drop();
         }
         catch (Exception exception)
         {
@@ -239,9 +251,10 @@ internal sealed partial class OriginFetch
 /// <param name="Need">What the one who began it has written before.</param>
 /// <param name="SearchRule">The text of the rule that has made the key of the request's query; <c>null</c>: none has.</param>
 /// <param name="Interim">Where interim responses go: to the one who began it alone, for nobody knows yet who else may have the answer.</param>
+/// <param name="Part">The parts that are asked for; <c>null</c>: the whole is.</param>
 internal sealed record FetchOrder(
     string CacheKey, RouteSettings Settings, StoredResponse? Validating, StoredResponse? Stale, long Since, Need Need = default, string? SearchRule = null,
-    InterimSink? Interim = null)
+    InterimSink? Interim = null, PartOrder? Part = null)
 {
     /// <summary>Whether the response may be found by the key: it gives the rule that has made it, or the key is the request's own URI.</summary>
     public bool IsFoundBy(ResponseHead head) => SearchRule is null || SearchRule == Keys.SearchRule.TextOf(head[Keys.SearchRule.FieldName]);

@@ -24,6 +24,7 @@ internal sealed class OriginFetcher(
     IServiceScopeFactory scopes,
     IHttpContextAccessor? accessor,
     RemoteResponses? remote,
+    StoredParts parts,
     ILogger<OriginFetcher> logger) : IDisposable
 {
     private static readonly ActivitySource Activities = new("CacheProxy");
@@ -39,6 +40,8 @@ internal sealed class OriginFetcher(
 
     /// <summary>What all nodes share; <c>null</c> when there is no such store.</summary>
     public RemoteResponses? Remote => remote;
+
+    public StoredParts Parts => parts;
 
     public Coalescer Coalescer => coalescer;
 

@@ -115,7 +115,7 @@ internal sealed class Invalidator
         {
             foreach (var stored in resource.Variants)
             {
-                if (marks.Find(resource.Key, stored.Fence.Tags, fill: 0) == MarkStrength.None)
+                if (marks.Find(CacheKey.UriOf(resource.Key), stored.Fence.Tags, fill: 0) == MarkStrength.None)
                     continue;
                 responses++;
                 bytes += stored.Size;
@@ -129,11 +129,12 @@ internal sealed class Invalidator
     {
         if (invalidation.Strength != MarkStrength.Hard)
             return;
+        var hasParts = false;
         foreach (var tag in invalidation.Tags)
             if (tag.StartsWith(Tag.Key(""), StringComparison.Ordinal))
-                _store.Remove(tag[Tag.Key("").Length..]);
+                hasParts |= _store.Remove(tag[Tag.Key("").Length..]);
         // What else is found by queries of the path is hidden, and goes with its time: it is not worth going through everything at each write.
-        if (invalidation.Ban is null && invalidation.Tags.All(Tags.IsOfUri))
+        if (!hasParts && invalidation.Ban is null && invalidation.Tags.All(Tags.IsOfUri))
             return;
         if (Interlocked.Exchange(ref _sweepWanted, 1) == 0)
             ThreadPool.UnsafeQueueUserWorkItem(static invalidator => invalidator.Sweep(), this, preferLocal: false);

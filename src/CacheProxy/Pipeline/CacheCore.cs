@@ -43,8 +43,9 @@ internal sealed class CacheCore : IDisposable
         CredentialFields = value.CredentialFields.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         Deliveries = new DeliveryBudget(value.MemoryBudgetBytes / 2, metrics, services.GetRequiredService<ILogger<DeliveryBudget>>());
         var remote = node.Store is { } shared ? new RemoteResponses(shared, Store, node, Clock, Tags.FenceOf, value.Coherence.MaxItemBytes, value.UncacheableMemory) : null;
+        Parts = new StoredParts(Store, node, Clock, value.MemoryBudgetBytes);
         Fetcher = new OriginFetcher(Store, node, Coalescer, Deliveries, Clock, time, CredentialFields, LoopName,
-            metrics, services.GetRequiredService<IServiceScopeFactory>(), services.GetService<IHttpContextAccessor>(), remote, services.GetRequiredService<ILogger<OriginFetcher>>());
+            metrics, services.GetRequiredService<IServiceScopeFactory>(), services.GetService<IHttpContextAccessor>(), remote, Parts, services.GetRequiredService<ILogger<OriginFetcher>>());
         metrics.Observe(() => new StoreFigures(Store.SizeBytes, Store.Count, Store.Evicted));
         Invalidator = new Invalidator(node, Store, metrics, value.Coherence, time);
         Passing = new Passing(Invalidator, metrics, LoopName, value.CacheStatusKey);
@@ -68,6 +69,9 @@ internal sealed class CacheCore : IDisposable
 
     public ResponseStore Store { get; }
 
+    /// <summary>Parts of what is too large to be stored whole.</summary>
+    public StoredParts Parts { get; }
+
     /// <summary>Learns what is hit most; <c>null</c> when nobody wants to know.</summary>
     public HotKeys? HotKeys { get; }
 
@@ -88,7 +92,8 @@ internal sealed class CacheCore : IDisposable
     /// <summary>
     /// Our name in CDN-Loop, of this process alone: caches of this kind may stand one behind the other, and need no names from anybody.
     /// </summary>
-    public string LoopName { get; } = "CacheProxy-" + System.Security.Cryptography.RandomNumberGenerator.GetHexString(12, lowercase: true);
+    /// <remarks>The first digits of a new GUID are random, and the system's own: <c>RandomNumberGenerator</c> would load OpenSSL into every process.</remarks>
+    public string LoopName { get; } = "CacheProxy-" + Guid.NewGuid().ToString("N")[..12];
 
     public Passing Passing { get; }
 
@@ -138,15 +143,35 @@ internal sealed class CacheCore : IDisposable
     /// <summary>How a flight of that route begins, unless the store has changed since the caller found <paramref name="known"/> there.</summary>
     public Func<string, Standing, Flight?> BeginFlight(RouteSettings settings, string cacheKey, CachedResource? known) => (key, fill) =>
     {
-        if (!ReferenceEquals(Store.Find(cacheKey, Clock.Now), known))
-            return null;
+        return ReferenceEquals(Store.Find(cacheKey, Clock.Now), known) ? NewFlight(settings, key, cacheKey, fill) : null;
+    };
+
+    /// <summary>A flight that nobody knows of yet.</summary>
+    public Flight NewFlight(RouteSettings settings, string key, string cacheKey, Standing fill)
+    {
         var flight = new Flight(key, cacheKey, fill, _flightLimits, RecordingLimitsOf(settings));
         if (settings.NoVarySearch)
             flight.Fenced(new Fence(CacheKey.UriOf(cacheKey), [Tags.Path(cacheKey)], fill.Local)); // who boards it may have come with another query
         return flight;
+    }
+
+    /// <summary>Another's answer goes only to a request that could have it for itself: each who waits is asked about anew.</summary>
+    public bool MayShare(FlightAnswer answer, in RequestHead head, FetchOrder order) => answer.Kind switch
+    {
+        FlightAnswerKind.Recorded => answer.IsShared && order.IsFoundBy(answer.Head!) && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields)
+            && (!answer.Decision.Store || Storability.Decide(head, answer.Head!, TimeSpan.Zero, order.Settings.Policy).Store),
+        FlightAnswerKind.Freshened => answer.IsShared && MayHave(answer.Stored!, head, order), // the 304 may have made it private
+        FlightAnswerKind.Found => MayHave(answer.Stored!, head, order),
+        FlightAnswerKind.StaleOnError => MayHave(answer.Stored!, head, order),
+        FlightAnswerKind.Failed => true,
+        _ => false,
     };
 
     public RecordingLimits RecordingLimitsOf(RouteSettings settings) => new(settings.MaxBodyBytes, _laggardGrace, _recordingBudget, _time);
+
+    private bool MayHave(StoredResponse stored, in RequestHead head, FetchOrder order) =>
+        order.IsFoundBy(stored) && Vary.Matches(stored.VaryFields, stored.VaryValues, head.Fields)
+        && Reuse.Decide(head, stored, stored.Fence.Check(Node), isTrusted: true, Clock.Now, order.Settings.Policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
 
     public void Dispose()
     {

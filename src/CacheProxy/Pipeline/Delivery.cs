@@ -56,13 +56,29 @@ internal static class Delivery
             response.Headers.Age = age; // on a miss the origin's own
         if (selection.Length == 0)
             return;
-        var skip = selection.Offset;
-        var left = selection.Length;
         using var writer = PieceWriter.Of(context, budget, recording, answer.ContentLength);
+        var (left, isGone) = await CopyAsync(reader, writer, selection.Offset, selection.Length, context.RequestAborted);
+        if (left == 0 || isGone)
+            return;
+        if (!reader.EndedWhole)
+            context.Abort(); // never end a cut body cleanly
+        else if (recording.Trailers is { } trailers)
+            AppendTrailers(response, trailers);
+    }
+
+    /// <summary>Writes what a recording brings.</summary>
+    /// <param name="reader">At the recording's beginning.</param>
+    /// <param name="writer">Of the client.</param>
+    /// <param name="skip">So many bytes are passed over.</param>
+    /// <param name="left">So many are written, if they come.</param>
+    /// <param name="cancellation">The client has left.</param>
+    /// <returns>How many did not come, and whether the client takes no more.</returns>
+    public static async ValueTask<(long Left, bool IsGone)> CopyAsync(RecordingReader reader, PieceWriter writer, long skip, long left, CancellationToken cancellation)
+    {
         // A body of known length is over with its last byte; waiting for the recording's end as well would cost another wake-up.
         while (left > 0)
         {
-            var piece = await reader.ReadAsync(context.RequestAborted);
+            var piece = await reader.ReadAsync(cancellation);
             if (piece.IsEmpty)
                 break;
             if (skip >= piece.Length)
@@ -76,14 +92,16 @@ internal static class Delivery
                 piece = piece[..(int)left];
             left -= piece.Length;
             if (!await writer.WriteAsync(piece))
-                return;
+                return (left, true);
         }
-        if (left == 0)
-            return;
-        if (!reader.EndedWhole)
-            context.Abort(); // never end a cut body cleanly
-        else if (recording.Trailers is { } trailers)
-            AppendTrailers(response, trailers);
+        return (left, false);
+    }
+
+    /// <summary>Writes the head of an answer that is put together from parts.</summary>
+    public static void WriteHead(HttpResponse response, ResponseHead head, Selection selection, long wholeLength, TimeSpan age, string cacheStatus)
+    {
+        WriteHead(response, head, selection, wholeLength, cacheStatus);
+        response.Headers.Age = AgeText(age);
     }
 
     /// <summary>What a client gets of a response that arrives, by its own conditions and range.</summary>

@@ -50,16 +50,34 @@ internal sealed class Explainer
             return explanation with { Because = "If-Match and If-Unmodified-Since are for the origin to evaluate." };
 
         var (resource, stored, decision) = _core.Look(uri, head, now, settings, default);
+        var isMissing = decision.Verb is ReuseVerb.Serve or ReuseVerb.ServeStale && stored!.IsIncomplete && IsMissing(key, head, stored, settings);
         var isPassed = decision.Verb is ReuseVerb.Forward or ReuseVerb.Validate
             && (method == "HEAD" || (settings.Policy.HonorRequestDirectives && head.CacheControl.NoStore));
         return explanation with
         {
-            Verdict = isPassed ? "pass" : VerdictOf(decision.Verb),
-            Because = BecauseOf(decision.Reason, resource, stored),
+            Verdict = isPassed ? "pass" : isMissing ? head.CacheControl.OnlyIfCached ? "only-if-cached" : "fetch" : VerdictOf(decision.Verb),
+            Because = isMissing ? "It is too large to be stored whole, and of its parts some that this request needs are not stored." : BecauseOf(decision.Reason, resource, stored),
             KeptUntil = resource?.Expires,
             Variants = resource is null ? [] : [.. resource.Variants.ToArray().Select(variant => Describe(variant, stored, fields, now))],
             LastRefusal = _core.Refusals.Find(key),
         };
+    }
+
+    private bool IsMissing(string key, in RequestHead head, StoredResponse stored, RouteSettings settings)
+    {
+        if (HttpMethods.IsHead(head.Method) || !stored.TryHold())
+            return false;
+        try
+        {
+            var selection = Delivery.SelectionOf(head, stored);
+            var grid = new PartGrid(Parts.SizeFor(settings.MaxBodyBytes), stored.BodyLength);
+            return selection.Length > 0 && (selection.Parts is not null || grid.Size == 0 || grid.Count > _core.Parts.Most(grid.Size) && selection.StatusCode == StatusCodes.Status200OK
+                || _core.Parts.Missing(key, grid, selection.Offset, selection.Offset + selection.Length, stored.ReadHead(), head.Fields) is not null);
+        }
+        finally
+        {
+            stored.Release();
+        }
     }
 
     private static string VerdictOf(ReuseVerb verb) => verb switch

@@ -19,7 +19,7 @@ namespace CacheProxy.Pipeline;
 /// picks one; (4) policy decides on it; (5) it is delivered, or the origin is asked, once for all who wait.
 /// </summary>
 /// <remarks>A hit is synchronous from <see cref="InvokeAsync"/> up to the write: no lock, no state machine, no string for the key.</remarks>
-internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
+internal sealed partial class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 {
     public Task InvokeAsync(HttpContext context)
     {
@@ -80,6 +80,8 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             (stored, decision) = (null, Reuse.DecideMiss(head)); // evicted at this moment
 
         // (5) The answer.
+        if (decision.Verb is ReuseVerb.Serve or ReuseVerb.ServeStale && stored!.IsIncomplete)
+            return PartsOrForwardAsync(context, uri, settings, resource!, stored, decision, need);
         switch (decision.Verb)
         {
             case ReuseVerb.Serve:
@@ -95,16 +97,22 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             case ReuseVerb.GatewayTimeout:
                 return RefuseAsync(context, StatusCodes.Status504GatewayTimeout);
             default:
-                var reason = ForwardReasonOf(decision.Reason, resource, stored);
-                // A request's own no-store says nothing of the resource: nobody is to wait for its answer, or to learn from it.
-                if (settings.Policy.HonorRequestDirectives && head.CacheControl.NoStore)
-                    return PassAsync(context, uri, reason, need: need);
-                if (HttpMethods.IsHead(head.Method))
-                    return PassAsync(context, uri, reason, stored is null ? null : new PassedHead(core, settings, uri, stored), need);
-                if (CdnLoop.Names(context.Request.Headers[CdnLoop.FieldName], core.LoopName))
-                    return RefuseAsync(context, StatusCodes.Status508LoopDetected); // it would wait for itself
-                return FetchAsync(context, uri, OrderOf(uri, settings, stored, decision, need), resource, reason, head.HasCredentials);
+                return ForwardAsync(context, uri, settings, head, resource, stored, decision, need);
         }
+    }
+
+    private Task ForwardAsync(
+        HttpContext context, in TargetUri uri, RouteSettings settings, in RequestHead head, CachedResource? resource, StoredResponse? stored, ReuseDecision decision, in Need need)
+    {
+        var reason = ForwardReasonOf(decision.Reason, resource, stored);
+        // A request's own no-store says nothing of the resource: nobody is to wait for its answer, or to learn from it.
+        if (settings.Policy.HonorRequestDirectives && head.CacheControl.NoStore)
+            return PassAsync(context, uri, reason, need: need);
+        if (HttpMethods.IsHead(head.Method))
+            return PassAsync(context, uri, reason, stored is null ? null : new PassedHead(core, settings, uri, stored), need);
+        if (CdnLoop.Names(context.Request.Headers[CdnLoop.FieldName], core.LoopName))
+            return RefuseAsync(context, StatusCodes.Status508LoopDetected); // it would wait for itself
+        return FetchAsync(context, uri, OrderOf(uri, settings, stored, decision, need), resource, reason, head.HasCredentials);
     }
 
     private FetchOrder OrderOf(in TargetUri uri, RouteSettings settings, StoredResponse? stored, ReuseDecision decision, in Need need) =>
@@ -146,14 +154,14 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                 // Read anew: a head that is kept while one waits for the origin's costs more.
                 var head = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields);
                 var overtaken = !boarding.Leads && boarding.Flight.IsOvertaken(core.Node); // by what it turned out to be tagged with
-                if (overtaken || (!boarding.Leads && !MayShare(answer, head, order)))
+                if (overtaken || (!boarding.Leads && !core.MayShare(answer, head, order)))
                 {
                     if (!answer.IsShared)
                         break;
                     varyFields = answer.VaryFields;
                     continue;
                 }
-                if (await AnswerAsync(context, uri, head, boarding, answer, reason))
+                if (await AnswerAsync(context, uri, head, boarding, answer, reason, order))
                     return;
                 break;
             }
@@ -168,12 +176,13 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
                     await relay.CloseAsync();
             }
         }
-        await PassAsync(context, uri, reason, need: order.Need);
+        if (!await RangeAsync(context, uri, order, reason))
+            await PassAsync(context, uri, reason, need: order.Need, refused: RefusalOf(context, order.CacheKey));
     }
 
     /// <returns>Whether the request is answered; otherwise it goes to the origin by itself.</returns>
     private ValueTask<bool> AnswerAsync(
-        HttpContext context, in TargetUri uri, in RequestHead head, Coalescer.Boarding boarding, FlightAnswer answer, ForwardReason reason)
+        HttpContext context, in TargetUri uri, in RequestHead head, Coalescer.Boarding boarding, FlightAnswer answer, ForwardReason reason, FetchOrder order)
     {
         var collapsed = !boarding.Leads;
         switch (answer.Kind)
@@ -190,11 +199,11 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
             case FlightAnswerKind.Freshened:
                 var decision = answer.Decision;
                 return ServeFlownAsync(
-                    context, uri, head, answer, new Outcome(CacheResult.Revalidated, reason, decision.Store, decision.Store ? null : decision.Reason, collapsed));
+                    context, uri, head, order, answer, new Outcome(CacheResult.Revalidated, reason, decision.Store, decision.Store ? null : decision.Reason, collapsed));
             case FlightAnswerKind.Found:
-                return ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Remote, Collapsed: collapsed));
+                return ServeFlownAsync(context, uri, head, order, answer, new Outcome(CacheResult.Remote, Collapsed: collapsed));
             case FlightAnswerKind.StaleOnError:
-                return ServeFlownAsync(context, uri, head, answer, new Outcome(CacheResult.Stale, reason, Collapsed: collapsed));
+                return ServeFlownAsync(context, uri, head, order, answer, new Outcome(CacheResult.Stale, reason, Collapsed: collapsed));
             case FlightAnswerKind.Failed:
                 return Answered(RefuseAsync(context, StatusCodes.Status502BadGateway));
             default:
@@ -224,9 +233,11 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
         return true;
     }
 
-    private ValueTask<bool> ServeFlownAsync(HttpContext context, in TargetUri uri, in RequestHead head, FlightAnswer answer, in Outcome outcome) =>
+    private ValueTask<bool> ServeFlownAsync(HttpContext context, in TargetUri uri, in RequestHead head, FetchOrder order, FlightAnswer answer, in Outcome outcome) =>
         answer.Stored!.TryHold()
-            ? Answered(ServeAsync(context, uri, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), outcome, answer.ForwardStatus))
+            ? answer.Stored.IsIncomplete
+                ? PartsAsync(context, uri, order, answer.Stored, outcome, answer.ForwardStatus, ForwardReason.Partial)
+            : Answered(ServeAsync(context, uri, head, answer.Stored!, answer.Stored!.AgeAt(core.Clock.Now), outcome, answer.ForwardStatus))
             : new(false);
 
     /// <param name="context">The client's.</param>
@@ -279,25 +290,9 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
 
     private static string[] VaryFieldsOf(CachedResource? resource) => resource?.Variants[0].VaryFields ?? [];
 
-    /// <summary>Another's answer goes only to a request that could have it for itself: each who waits is asked about anew.</summary>
-    private bool MayShare(FlightAnswer answer, in RequestHead head, FetchOrder order) => answer.Kind switch
-    {
-        FlightAnswerKind.Recorded => answer.IsShared && order.IsFoundBy(answer.Head!) && Vary.Matches(answer.VaryFields, answer.VaryValues, head.Fields)
-            && (!answer.Decision.Store || Storability.Decide(head, answer.Head!, TimeSpan.Zero, order.Settings.Policy).Store),
-        FlightAnswerKind.Freshened => answer.IsShared && MayHave(answer.Stored!, head, order), // the 304 may have made it private
-        FlightAnswerKind.Found => MayHave(answer.Stored!, head, order),
-        FlightAnswerKind.StaleOnError => MayHave(answer.Stored!, head, order),
-        FlightAnswerKind.Failed => true,
-        _ => false,
-    };
-
-    private bool MayHave(StoredResponse stored, in RequestHead head, FetchOrder order) =>
-        order.IsFoundBy(stored) && Vary.Matches(stored.VaryFields, stored.VaryValues, head.Fields)
-        && Reuse.Decide(head, stored, stored.Fence.Check(core.Node), isTrusted: true, core.Clock.Now, order.Settings.Policy).Reason is not (ReuseReason.Request or ReuseReason.Miss);
-
     /// <summary>The cache takes no part, except that a successful unsafe method invalidates before its answer goes on.</summary>
-    private Task PassAsync(HttpContext context, in TargetUri uri, ForwardReason reason, IPassListener? listener = null, in Need need = default) =>
-        core.Passing.RunAsync(context, next, new WriteTarget(uri), reason, listener, need, RelayOf(context, core.Routes.For(context.GetReverseProxyFeature().Route)));
+    private Task PassAsync(HttpContext context, in TargetUri uri, ForwardReason reason, IPassListener? listener = null, in Need need = default, StoreReason? refused = null) =>
+        core.Passing.RunAsync(context, next, new WriteTarget(uri), reason, listener, need, RelayOf(context, core.Routes.For(context.GetReverseProxyFeature().Route)), refused);
 
     private InterimRelay? RelayOf(HttpContext context, RouteSettings settings) => InterimRelay.Begin(context, settings, core.Time);
 
@@ -367,6 +362,7 @@ internal sealed class HttpCacheMiddleware(RequestDelegate next, CacheCore core)
     private static ForwardReason ForwardReasonOf(ReuseReason reason, CachedResource? resource, StoredResponse? stored) => reason switch
     {
         ReuseReason.Request => ForwardReason.Request,
+        ReuseReason.Fresh => ForwardReason.Partial, // something of it is missing
         ReuseReason.Miss when stored is not null => ForwardReason.UriMiss, // it is as good as gone
         _ when resource is null => ForwardReason.UriMiss,
         _ when stored is null => ForwardReason.VaryMiss,

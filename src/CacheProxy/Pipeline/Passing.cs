@@ -25,8 +25,9 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
     /// <param name="listener">Learns from the answer; <c>null</c> for nobody.</param>
     /// <param name="need">What the client has written before.</param>
     /// <param name="relay">Sends interim responses on; <c>null</c>: nobody does.</param>
+    /// <param name="refused">Why the answer is not stored, if that is known before; <c>null</c>: the question does not come up.</param>
     public async Task RunAsync(HttpContext context, RequestDelegate next, WriteTarget target, ForwardReason reason, IPassListener? listener = null,
-        Need need = default, InterimRelay? relay = null)
+        Need need = default, InterimRelay? relay = null, StoreReason? refused = null)
     {
         var method = context.Request.Method;
         ForwardedFields.Clean(context.Request.Headers, HttpMethods.IsGet(method) || HttpMethods.IsHead(method));
@@ -43,7 +44,7 @@ internal sealed class Passing(Invalidator invalidator, CacheMetrics metrics, str
             context.Request.ContentLength = 0; // what says nothing of a body is sent again when a pooled connection dies under it
         if (!IsWebSocket(context.Request.Headers.Upgrade))
             context.Features.Set<IHttpUpgradeFeature>(null); // nothing but websocket is upgraded: never h2c, and nobody who did not ask
-        var pass = new Pass(invalidator, target, showsKey, UnsafeMethods.IsUnsafe(method), context, new Outcome(CacheResult.Pass, reason), listener, need);
+        var pass = new Pass(invalidator, target, showsKey, UnsafeMethods.IsUnsafe(method), context, new Outcome(CacheResult.Pass, reason, StoreReason: refused), listener, need);
         context.Response.OnStarting(static state => ((Pass)state).OnStartingAsync(), pass);
         if (relay is not null)
             InterimSink.Current = relay;

@@ -148,6 +148,15 @@ internal enum StoreReason
     /// <summary>The path's responses had another No-Vary-Search before, or one at all: the key is not this one's.</summary>
     SearchRule,
 
+    /// <summary>A part that does not say clearly which bytes it has, or has others than were asked for.</summary>
+    ContentRange,
+
+    /// <summary>A part without a strong entity tag: nothing says what it may be put together with.</summary>
+    NoValidator,
+
+    /// <summary>Asked for a part of what is stored, the origin has another by now.</summary>
+    Changed,
+
     /// <summary>It broke off.</summary>
     Cut,
 

@@ -21,11 +21,24 @@ internal sealed class Body
         Length = length;
     }
 
+    private Body(long length)
+    {
+        _segments = [];
+        Length = length;
+        IsAbsent = true;
+    }
+
+    /// <summary>A body of which the length alone is here: its bytes are stored in parts, or not at all. Reading it is a mistake.</summary>
+    public static Body Absent(long length) => new(length);
+
+    /// <inheritdoc cref="Absent"/>
+    public bool IsAbsent { get; }
+
     /// <summary>In bytes.</summary>
     public long Length { get; }
 
     /// <summary>Bytes this takes in memory, measured on a 64-bit runtime.</summary>
-    public long Size => ObjectBytes + ArrayBytes + Length + (_segments.Length * (ArrayBytes + ReferenceBytes));
+    public long Size => ObjectBytes + ArrayBytes + (IsAbsent ? 0 : Length) + (_segments.Length * (ArrayBytes + ReferenceBytes));
 
     /// <summary>Whether the store's budget counts it.</summary>
     public bool IsStored => Volatile.Read(ref _owners) > 0;
@@ -39,6 +52,7 @@ internal sealed class Body
     /// <summary>Copies all of it.</summary>
     public void CopyTo(Span<byte> target)
     {
+        RefuseAbsent();
         foreach (var segment in _segments)
         {
             segment.CopyTo(target);
@@ -49,6 +63,7 @@ internal sealed class Body
     /// <summary><paramref name="length"/> bytes from <paramref name="offset"/> on, in pieces of at most 64 KiB.</summary>
     public IEnumerable<ReadOnlyMemory<byte>> Pieces(long offset, long length)
     {
+        RefuseAbsent();
         foreach (var segment in _segments)
         {
             if (length == 0)
@@ -63,5 +78,11 @@ internal sealed class Body
             length -= piece.Length;
             yield return piece;
         }
+    }
+
+    private void RefuseAbsent()
+    {
+        if (IsAbsent)
+            throw new InvalidOperationException("The body is not here.");
     }
 }

@@ -94,7 +94,7 @@ internal sealed class ResponseStore : IDisposable
             return null;
         var (chosen, best) = (default(StoredResponse), 0);
         foreach (var variant in resource.Variants)
-            if (LanguageChoice.Match(preferred, variant.ReadField("Content-Language")) is var match && match > best
+            if (!variant.IsIncomplete && LanguageChoice.Match(preferred, variant.ReadField("Content-Language")) is var match && match > best
                 && Vary.MatchesButForLanguage(variant.VaryFields, variant.VaryValues, requestFields))
                 (chosen, best) = (variant, match);
         return chosen;
@@ -141,11 +141,19 @@ internal sealed class ResponseStore : IDisposable
     }
 
     /// <summary>Removes everything under the key.</summary>
-    public void Remove(string key)
+    /// <returns>Whether there was anything that has parts under other keys.</returns>
+    public bool Remove(string key)
     {
         lock (StripeOf(key))
-            if (_cache.Get(key) is CachedResource resource)
-                Drop_NeedsLock(resource);
+        {
+            if (_cache.Get(key) is not CachedResource resource)
+                return false;
+            Drop_NeedsLock(resource);
+            foreach (var variant in resource.Variants)
+                if (variant.IsIncomplete)
+                    return true;
+            return false;
+        }
     }
 
     /// <summary>Removes one stored response, if it is still there.</summary>

@@ -75,6 +75,11 @@ internal sealed class StoredResponse
     /// <summary>The body where it does not lie in the block; <c>null</c> where it does.</summary>
     public Body? LargeBody { get; }
 
+    /// <summary>
+    /// An incomplete response (RFC 9111 section 3.3): the head of one that is too large to be stored whole. What there is of its body are parts, each stored by itself.
+    /// </summary>
+    public bool IsIncomplete => LargeBody is { IsAbsent: true };
+
     /// <summary>The trailer section; <c>null</c> when there was none.</summary>
     public IReadOnlyList<KeyValuePair<string, StringValues>>? Trailers { get; init; }
 

@@ -40,10 +40,10 @@ internal static class StoredResponseCodec
     /// <param name="retention">How much longer it is worth keeping.</param>
     /// <param name="now">The time.</param>
     /// <param name="maxBytes">The most that it may come to.</param>
-    /// <returns><c>null</c> when it is larger than <paramref name="maxBytes"/> or holds a character that is no byte.</returns>
+    /// <returns><c>null</c> when it is incomplete, larger than <paramref name="maxBytes"/>, or holds a character that is no byte.</returns>
     public static byte[]? Encode(string key, StoredResponse response, TimeSpan retention, DateTimeOffset now, long maxBytes)
     {
-        if (response.BodyLength > maxBytes)
+        if (response.IsIncomplete || response.BodyLength > maxBytes)
             return null;
         var head = response.ReadHead();
         var writer = new Writer();

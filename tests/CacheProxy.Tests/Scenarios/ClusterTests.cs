@@ -42,6 +42,27 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task Parts_are_each_nodes_own_and_a_write_on_another_node_reaches_them()
+    {
+        await using var file = new FileOrigin(); // for its answers
+        await using var cluster = await Cluster.StartAsync(file.AnswerAsync, options =>
+        {
+            options.Coherence.CallTimeout = TimeSpan.FromSeconds(5); // its own invalidation has a place for sure
+            options.Routes["origin"] = new() { MaxBodyBytes = 64 << 10 };
+        });
+        for (var version = 1; version <= 3; version++)
+        {
+            foreach (var node in new[] { 0, 1, 0 })
+                (await (await cluster.ResponseAsync(node, "/file", "Range: bytes=5-9")).Content.ReadAsByteArrayAsync()).ShouldBe(FileOrigin.Slice(version, 5, 9), $"node {node}");
+            await cluster[0].WaitForFetchesAsync();
+            (await cluster.StatusAsync(0, "/file", "Range: bytes=6-60000")).ShouldStartWith("CacheProxy; hit");
+            await cluster.SendAsync(1, HttpMethod.Post, "/file");
+        }
+        var redis = await cluster.Redis.ClientAsync();
+        redis.Multiplexer.GetServer(redis.Multiplexer.GetEndPoints()[0]).Keys(pattern: "* part *").ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task Write_through_a_node_that_does_not_know_the_rule_of_a_path_is_seen_where_it_is_known()
     {
         var version = 0;
