@@ -102,6 +102,7 @@ internal sealed class EventConnection : DefaultConnectionContext, IDuplexPipe, I
             if (isAllSent)
             {
                 Libc.Drop(Handle, MostUnwanted);
+                EndSending();
                 _socket.Dispose();
             }
             else
@@ -112,6 +113,19 @@ internal sealed class EventConnection : DefaultConnectionContext, IDuplexPipe, I
             WakeAll();
         }
         await base.DisposeAsync();
+    }
+
+    /// <summary>Without it the runtime closes by a reset where the loop is asking the socket at this moment, and the client loses its answer.</summary>
+    private void EndSending()
+    {
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // The client has gone.
+        }
     }
 
     private void TellEnd()
