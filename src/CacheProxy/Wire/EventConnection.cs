@@ -12,6 +12,9 @@ internal sealed class EventConnection : DefaultConnectionContext, IWatched, IDup
     /// <summary>Of what a client has sent and nobody wants, so much is taken before the end, lest the kernel answers it with a reset that overtakes our answer.</summary>
     private const int MostUnwanted = 1 << 20;
 
+    /// <summary>So long a client has for the rest of what was written, when all is over but that; then it gets a reset.</summary>
+    private static readonly TimeSpan PatienceAtEnd = TimeSpan.FromMinutes(1);
+
     private readonly Socket _socket;
     private readonly EventInput _input;
     private readonly EventOutput _output;
@@ -60,12 +63,15 @@ internal sealed class EventConnection : DefaultConnectionContext, IWatched, IDup
     {
         const uint ends = Libc.PeerHangup | Libc.Hangup | Libc.Error;
         if ((events & ends) != 0)
+        {
             IsPeerDone = true;
+            Interlocked.MemoryBarrier(); // a reader who takes the readiness before it is signalled again has to see it
+        }
         if ((events & (Libc.Out | ends)) != 0)
             _output.OnReady();
         if ((events & (Libc.In | ends)) != 0)
             _input.OnReady();
-        if ((events & ends) != 0 && _input.IsAtEnd())
+        if ((events & (Libc.Hangup | Libc.Error)) != 0 || ((events & ends) != 0 && _input.IsAtEnd()))
             OnEnd();
     }
 
@@ -73,7 +79,7 @@ internal sealed class EventConnection : DefaultConnectionContext, IWatched, IDup
     public void OnEnd()
     {
         if (Interlocked.Exchange(ref _isEnded, 1) == 0)
-            ThreadPool.UnsafeQueueUserWorkItem(static closed => closed.Cancel(), _closed, preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(static connection => connection.TellEnd(), this, preferLocal: false);
     }
 
     /// <summary>Ends it with a reset, so that nobody takes what has been sent for all of it.</summary>
@@ -87,16 +93,50 @@ internal sealed class EventConnection : DefaultConnectionContext, IWatched, IDup
         ThreadPool.UnsafeQueueUserWorkItem(static connection => connection.WakeAll(), this, preferLocal: false); // not here, under whatever lock
     }
 
-    public override ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
+        var isAllSent = Volatile.Read(ref _isDisposed) == 0 && await _output.TrySendRestAsync(PatienceAtEnd);
         if (TryDispose())
         {
-            Libc.Drop(Handle, MostUnwanted);
-            _socket.Dispose();
+            if (isAllSent)
+            {
+                Libc.Drop(Handle, MostUnwanted);
+                EndSending();
+                _socket.Dispose();
+            }
+            else
+            {
+                _socket.Close(timeout: 0);
+            }
             OnEnd();
             WakeAll();
         }
-        return base.DisposeAsync();
+        await base.DisposeAsync();
+    }
+
+    /// <summary>Without it the runtime closes by a reset where the loop is asking the socket at this moment, and the client loses its answer.</summary>
+    private void EndSending()
+    {
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // The client has gone.
+        }
+    }
+
+    private void TellEnd()
+    {
+        try
+        {
+            _closed.Cancel();
+        }
+        catch (AggregateException)
+        {
+            // Theirs who wanted to be told: nothing that would end the process.
+        }
     }
 
     private bool TryDispose()

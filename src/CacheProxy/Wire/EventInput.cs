@@ -21,6 +21,7 @@ internal sealed class EventInput(EventConnection connection) : PipeReader, IValu
     private int _examined;
     private int _size = Smallest;
     private bool _isEnd;
+    private bool _isWaiting;
     private Exception? _failure;
     private int _isCanceled;
 
@@ -35,23 +36,29 @@ internal sealed class EventInput(EventConnection connection) : PipeReader, IValu
     {
         if (cancellationToken.CanBeCanceled)
             return ReadCancelableAsync(cancellationToken);
-        if (TryReadBuffered(out var result))
-            return new(result);
-        _source.Reset();
-        var version = _source.Version;
-        if (!TryFill(out result))
-            return new(this, version);
+        if (_isWaiting)
+            throw new InvalidOperationException("Somebody reads already.");
+        if (!TryReadBuffered(out var result))
+        {
+            _source.Reset();
+            var version = _source.Version;
+            _isWaiting = true;
+            if (!TryFill(out result))
+                return new(this, version);
+            _isWaiting = false;
+        }
         return _failure is { } failure ? ValueTask.FromException<ReadResult>(failure) : new(result);
     }
 
     public override bool TryRead(out ReadResult result)
     {
-        if (TryReadBuffered(out result))
-            return true;
-        if (!_readiness.TryTake() || Fill() != Filling.Some)
-            return false;
-        result = Result(isCanceled: false);
-        return true;
+        if (!TryReadBuffered(out result))
+        {
+            if (!_readiness.TryTake() || Fill() == Filling.Nothing)
+                return false;
+            result = Result(isCanceled: false);
+        }
+        return _failure is { } failure ? throw failure : true;
     }
 
     public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
@@ -70,7 +77,7 @@ internal sealed class EventInput(EventConnection connection) : PipeReader, IValu
     {
         Interlocked.Exchange(ref _isCanceled, 1);
         if (_readiness.TryCancel())
-            SetCanceled();
+            GoOn();
     }
 
     public override void Complete(Exception? exception = null) => _isEnd = true; // what was not consumed is left to the collector: somebody may still look at it
@@ -78,12 +85,8 @@ internal sealed class EventInput(EventConnection connection) : PipeReader, IValu
     /// <summary>On the loop's thread: there may be bytes, or the end.</summary>
     public void OnReady()
     {
-        if (!_readiness.Signal() || !TryFill(out var result))
-            return;
-        if (_failure is { } failure)
-            _source.SetException(failure);
-        else
-            _source.SetResult(result);
+        if (_readiness.Signal())
+            GoOn();
     }
 
     /// <summary>Whether the client has closed, and there is nothing that nobody has read yet.</summary>
@@ -93,7 +96,11 @@ internal sealed class EventInput(EventConnection connection) : PipeReader, IValu
         return Libc.Receive(connection.Handle, one, Libc.Peek | Libc.DontWait) is <= 0 and not -Libc.TryAgain;
     }
 
-    ReadResult IValueTaskSource<ReadResult>.GetResult(short token) => _source.GetResult(token);
+    ReadResult IValueTaskSource<ReadResult>.GetResult(short token)
+    {
+        _isWaiting = false;
+        return _source.GetResult(token);
+    }
 
     ValueTaskSourceStatus IValueTaskSource<ReadResult>.GetStatus(short token) => _source.GetStatus(token);
 
@@ -113,16 +120,24 @@ internal sealed class EventInput(EventConnection connection) : PipeReader, IValu
 
     private bool TryReadBuffered(out ReadResult result)
     {
-        var isCanceled = Volatile.Read(ref _isCanceled) != 0 && Interlocked.Exchange(ref _isCanceled, 0) == 1;
+        var isCanceled = TryTakeCancellation();
         result = isCanceled || _isEnd || _examined < _end ? Result(isCanceled) : default;
         return isCanceled || _isEnd || _examined < _end;
     }
+
+    /// <summary>Each is for one result alone.</summary>
+    private bool TryTakeCancellation() => Volatile.Read(ref _isCanceled) != 0 && Interlocked.Exchange(ref _isCanceled, 0) == 1;
 
     /// <summary>Asks the socket until it has answered or the loop will call. <c>false</c>: then <see cref="_source"/> gets the result.</summary>
     private bool TryFill(out ReadResult result)
     {
         while (true)
         {
+            if (TryTakeCancellation())
+            {
+                result = Result(isCanceled: true);
+                return true;
+            }
             if (_readiness.TryTake())
             {
                 if (Fill() != Filling.Nothing)
@@ -131,16 +146,23 @@ internal sealed class EventInput(EventConnection connection) : PipeReader, IValu
                     return true;
                 }
             }
-            else if (_readiness.TryAwait())
+            else if (_readiness.TryAwait() && (Volatile.Read(ref _isCanceled) == 0 || !_readiness.TryCancel()))
             {
                 result = default;
-                if (Volatile.Read(ref _isCanceled) == 0 || !_readiness.TryCancel())
-                    return false;
-                Interlocked.Exchange(ref _isCanceled, 0);
-                result = Result(isCanceled: true);
-                return true;
+                return false;
             }
         }
+    }
+
+    /// <summary>For whoever waits, by whoever has ended his waiting: the result, or more waiting if another has taken the reason.</summary>
+    private void GoOn()
+    {
+        if (!TryFill(out var result))
+            return;
+        if (_failure is { } failure)
+            _source.SetException(failure);
+        else
+            _source.SetResult(result);
     }
 
     private Filling Fill()
@@ -155,6 +177,8 @@ internal sealed class EventInput(EventConnection connection) : PipeReader, IValu
                 _readiness.PutBack();
             if (length == room)
                 _size = Math.Min(_size * 2, Largest);
+            if (connection.IsPeerDone && IsAtEnd())
+                connection.OnEnd(); // whoever works on what he has read now may not read again
             return Filling.Some;
         }
         if (_start == _end)
@@ -198,10 +222,4 @@ internal sealed class EventInput(EventConnection connection) : PipeReader, IValu
 
     private ReadResult Result(bool isCanceled) =>
         new(_buffer is null ? ReadOnlySequence<byte>.Empty : new ReadOnlySequence<byte>(_buffer, _start, _end - _start), isCanceled, _isEnd);
-
-    private void SetCanceled()
-    {
-        Interlocked.Exchange(ref _isCanceled, 0);
-        _source.SetResult(Result(isCanceled: true));
-    }
 }

@@ -19,6 +19,7 @@ internal sealed class EventOutput(EventConnection connection) : PipeWriter, IVal
     private int _end;
     private int _sent;
     private bool _isOver;
+    private bool _isWaiting;
     private int _isCanceled;
 
     private enum Sending
@@ -46,9 +47,10 @@ internal sealed class EventOutput(EventConnection connection) : PipeWriter, IVal
 
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
-        var sending = Send();
-        if (sending != Sending.Blocked)
-            return new(new FlushResult(isCanceled: false, isCompleted: sending == Sending.Over));
+        if (_isWaiting)
+            throw new InvalidOperationException("Somebody flushes already.");
+        if (Send() != Sending.Blocked)
+            return new(new FlushResult(TryTakeCancellation(), _isOver));
         return cancellationToken.CanBeCanceled ? FlushCancelableAsync(cancellationToken) : FinishAsync();
     }
 
@@ -56,24 +58,48 @@ internal sealed class EventOutput(EventConnection connection) : PipeWriter, IVal
     {
         Interlocked.Exchange(ref _isCanceled, 1);
         if (_readiness.TryCancel())
-            _source.SetResult(Canceled());
+            GoOn();
     }
 
+    /// <summary>What the kernel has no room for now is left to <see cref="TrySendRestAsync"/>.</summary>
     public override void Complete(Exception? exception = null)
     {
-        if (exception is null)
-            _ = Send();
-        End();
+        if (!_isWaiting && (exception is not null || Send() == Sending.All))
+            End();
+    }
+
+    /// <summary>At the end of the connection. <c>false</c>: there was more than the client has taken in time.</summary>
+    public async ValueTask<bool> TrySendRestAsync(TimeSpan patience)
+    {
+        if (_isWaiting)
+            return false; // whoever flushes has not stayed to see
+        if (Send() != Sending.Blocked)
+            return true;
+        using var end = new CancellationTokenSource(patience);
+        try
+        {
+            while ((await FlushAsync(end.Token)).IsCanceled)
+                continue;
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
     }
 
     /// <summary>On the loop's thread: the kernel may take more.</summary>
     public void OnReady()
     {
-        if (_readiness.Signal() && TryFinish(out var result))
-            _source.SetResult(result);
+        if (_readiness.Signal())
+            GoOn();
     }
 
-    FlushResult IValueTaskSource<FlushResult>.GetResult(short token) => _source.GetResult(token);
+    FlushResult IValueTaskSource<FlushResult>.GetResult(short token)
+    {
+        _isWaiting = false;
+        return _source.GetResult(token);
+    }
 
     ValueTaskSourceStatus IValueTaskSource<FlushResult>.GetStatus(short token) => _source.GetStatus(token);
 
@@ -84,7 +110,11 @@ internal sealed class EventOutput(EventConnection connection) : PipeWriter, IVal
     {
         _source.Reset();
         var version = _source.Version;
-        return TryFinish(out var result) ? new(result) : new(this, version);
+        _isWaiting = true;
+        if (!TryFinish(out var result))
+            return new(this, version);
+        _isWaiting = false;
+        return new(result);
     }
 
     private async ValueTask<FlushResult> FlushCancelableAsync(CancellationToken cancellation)
@@ -97,35 +127,40 @@ internal sealed class EventOutput(EventConnection connection) : PipeWriter, IVal
         return result;
     }
 
+    /// <summary>Each is for one result alone.</summary>
+    private bool TryTakeCancellation() => Volatile.Read(ref _isCanceled) != 0 && Interlocked.Exchange(ref _isCanceled, 0) == 1;
+
     /// <summary>Sends until all is sent or the loop will call. <c>false</c>: then <see cref="_source"/> gets the result.</summary>
     private bool TryFinish(out FlushResult result)
     {
         while (true)
         {
+            if (TryTakeCancellation())
+            {
+                result = new(isCanceled: true, _isOver);
+                return true;
+            }
             if (_readiness.TryTake())
             {
-                var sending = Send();
-                if (sending != Sending.Blocked)
+                if (Send() != Sending.Blocked)
                 {
-                    result = new(isCanceled: false, isCompleted: sending == Sending.Over);
+                    result = new(isCanceled: false, _isOver);
                     return true;
                 }
             }
-            else if (_readiness.TryAwait())
+            else if (_readiness.TryAwait() && (Volatile.Read(ref _isCanceled) == 0 || !_readiness.TryCancel()))
             {
                 result = default;
-                if (Volatile.Read(ref _isCanceled) == 0 || !_readiness.TryCancel())
-                    return false;
-                result = Canceled();
-                return true;
+                return false;
             }
         }
     }
 
-    private FlushResult Canceled()
+    /// <summary>For whoever waits, by whoever has ended his waiting: the result, or more waiting if another has taken the reason.</summary>
+    private void GoOn()
     {
-        Interlocked.Exchange(ref _isCanceled, 0);
-        return new(isCanceled: true, isCompleted: _isOver);
+        if (TryFinish(out var result))
+            _source.SetResult(result);
     }
 
     private Sending Send()
