@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text;
-using CacheProxy.Wire;
+using CacheProxy.Sockets;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 

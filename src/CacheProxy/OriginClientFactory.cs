@@ -1,6 +1,6 @@
 using System.Globalization;
 using CacheProxy.Fetching;
-using CacheProxy.Wire;
+using CacheProxy.Sockets;
 using Microsoft.Extensions.Logging;
 using Yarp.ReverseProxy.Forwarder;
 

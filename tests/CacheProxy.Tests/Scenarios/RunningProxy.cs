@@ -1,7 +1,7 @@
 using System.Net;
 using System.Runtime.CompilerServices;
 using CacheProxy.Pipeline;
-using CacheProxy.Wire;
+using CacheProxy.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;

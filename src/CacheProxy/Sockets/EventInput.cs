@@ -3,7 +3,7 @@ using System.IO.Pipelines;
 using System.Threading.Tasks.Sources;
 using Microsoft.AspNetCore.Connections;
 
-namespace CacheProxy.Wire;
+namespace CacheProxy.Sockets;
 
 /// <summary>
 /// What a client sends. Memory is taken when bytes have come, and given back when all of them are consumed, so an idle connection holds none. The

@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
-namespace CacheProxy.Wire;
+namespace CacheProxy.Sockets;
 
 /// <summary>The system calls of Linux that <see cref="EventLoop"/> and its connections rest on. None of them waits but <see cref="Wait"/>.</summary>
 internal static unsafe partial class Libc

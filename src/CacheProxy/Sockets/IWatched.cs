@@ -1,4 +1,4 @@
-namespace CacheProxy.Wire;
+namespace CacheProxy.Sockets;
 
 /// <summary>Whose socket an <see cref="EventLoop"/> watches.</summary>
 internal interface IWatched

@@ -1,4 +1,4 @@
-namespace CacheProxy.Wire;
+namespace CacheProxy.Sockets;
 
 /// <summary>
 /// Whether it is worth asking the socket, in one direction, and whether somebody waits for that. Edges come from the event loop, questions from whoever

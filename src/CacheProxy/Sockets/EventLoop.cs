@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 
-namespace CacheProxy.Wire;
+namespace CacheProxy.Sockets;
 
 /// <summary>
 /// One thread that waits for the sockets of its connections, and runs what they wake: reading, answering and sending happen on it unless something
@@ -19,7 +19,7 @@ internal sealed unsafe class EventLoop
     private int _count;
     private long _tickets;
 
-    private EventLoop(int number)
+    public EventLoop(int number)
     {
         _epoll = Libc.NewEpoll();
         if (_epoll < 0)

@@ -1,9 +1,9 @@
 using System.Buffers;
 using System.Net.Sockets;
 using CacheProxy.Tests.Scenarios;
-using static CacheProxy.Tests.Wire.BareTransportExtensions;
+using static CacheProxy.Tests.Sockets.BareTransportExtensions;
 
-namespace CacheProxy.Tests.Wire;
+namespace CacheProxy.Tests.Sockets;
 
 /// <summary>Reading, as the contract of a pipe reader has it.</summary>
 public class EventInputTests

@@ -1,11 +1,12 @@
 using System.Buffers;
 using System.Net.Sockets;
+using CacheProxy.Sockets;
 using CacheProxy.Tests.Scenarios;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
-using static CacheProxy.Tests.Wire.BareTransportExtensions;
+using static CacheProxy.Tests.Sockets.BareTransportExtensions;
 
-namespace CacheProxy.Tests.Wire;
+namespace CacheProxy.Tests.Sockets;
 
 /// <summary>How connections end, from either side.</summary>
 public class EventEndingTests
@@ -40,7 +41,7 @@ public class EventEndingTests
         var (client, server) = await transport.ConnectAsync();
         await client.SendAllAsync(RandomBytes(10_000));
         client.Shutdown(SocketShutdown.Send);
-        await Eventually.TrueAsync(() => ((CacheProxy.Wire.EventConnection)server).IsPeerDone, "the event has come");
+        await Eventually.TrueAsync(() => ((EventConnection)server).IsPeerDone, "the event has come");
         server.ConnectionClosed.IsCancellationRequested.ShouldBeFalse();
 
         var length = 0L;

@@ -2,13 +2,13 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
+using CacheProxy.Sockets;
 using CacheProxy.Tests.Scenarios;
-using CacheProxy.Wire;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
 
-namespace CacheProxy.Tests.Wire;
+namespace CacheProxy.Tests.Sockets;
 
 /// <summary>The transport with no server on top, and clients that are sockets.</summary>
 internal sealed class BareTransport : IAsyncDisposable, IMemoryPoolFactory<byte>

@@ -4,8 +4,8 @@ using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using CacheProxy.Sockets;
 using CacheProxy.Tests.Scenarios;
-using CacheProxy.Wire;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -14,7 +14,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
-namespace CacheProxy.Tests.Wire;
+namespace CacheProxy.Tests.Sockets;
 
 /// <summary>Kestrel on the event loops.</summary>
 public class EventServerTests

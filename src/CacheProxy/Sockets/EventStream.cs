@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading.Tasks.Sources;
 
-namespace CacheProxy.Wire;
+namespace CacheProxy.Sockets;
 
 /// <summary>
 /// A connection to an origin whose socket is watched by an <see cref="EventLoop"/>: bytes are read into and sent from the caller's memory, and who waits

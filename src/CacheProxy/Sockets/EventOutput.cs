@@ -2,7 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Threading.Tasks.Sources;
 
-namespace CacheProxy.Wire;
+namespace CacheProxy.Sockets;
 
 /// <summary>
 /// What goes to a client: sent where it is flushed, on the caller's thread; what the kernel does not take at once waits for the loop. Once the other

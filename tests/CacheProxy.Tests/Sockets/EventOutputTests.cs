@@ -1,8 +1,8 @@
 using System.Net.Sockets;
 using CacheProxy.Tests.Scenarios;
-using static CacheProxy.Tests.Wire.BareTransportExtensions;
+using static CacheProxy.Tests.Sockets.BareTransportExtensions;
 
-namespace CacheProxy.Tests.Wire;
+namespace CacheProxy.Tests.Sockets;
 
 /// <summary>Writing, as the contract of a pipe writer has it.</summary>
 public class EventOutputTests

@@ -1,15 +1,15 @@
 using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
+using CacheProxy.Sockets;
 using CacheProxy.Tests.Scenarios;
-using CacheProxy.Wire;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
-using static CacheProxy.Tests.Wire.BareTransportExtensions;
+using static CacheProxy.Tests.Sockets.BareTransportExtensions;
 
-namespace CacheProxy.Tests.Wire;
+namespace CacheProxy.Tests.Sockets;
 
 /// <summary>The listener, and what goes through its connections.</summary>
 public class EventTransportTests

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 
-namespace CacheProxy.Wire;
+namespace CacheProxy.Sockets;
 
 /// <summary>A connection whose socket is watched by an <see cref="EventLoop"/>.</summary>
 internal sealed class EventConnection : DefaultConnectionContext, IWatched, IDuplexPipe, IMemoryPoolFeature, IConnectionSocketFeature
