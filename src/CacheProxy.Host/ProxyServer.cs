@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using CacheProxy.Sockets;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
@@ -17,13 +18,11 @@ internal static class ProxyServer
     {
         if (inlineSockets)
         {
-            // A pair: either alone is a loss. The runtime reads the variable when the process opens its first socket.
+            EventTransport.AddTo(builder.Services);
+            // Where there is no event loop (not Linux, a Unix socket), the runtime's own sockets. A pair: either alone is a loss. The runtime reads the variable
+            // when the process opens its first socket.
             Environment.SetEnvironmentVariable(InlineCompletions, "1");
-            builder.Services.Configure<SocketTransportOptions>(o =>
-            {
-                o.UnsafePreferInlineScheduling = true;
-                o.WaitForDataBeforeAllocatingBuffer = false; // a system call less for each request, for 4 KiB on each connection
-            });
+            builder.Services.Configure<SocketTransportOptions>(o => o.UnsafePreferInlineScheduling = true);
         }
 
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = Timeout.InfiniteTimeSpan); // Shutdown has limits of its own

@@ -9,8 +9,8 @@ namespace CacheProxy.Host;
 internal sealed record ServiceOptions
 {
     /// <summary>
-    /// Whether requests are worked on by the thread that reads their socket. Default <c>true</c>: about half again as many requests a
-    /// second. Where more threads want to run than there are cores, the slowest requests get slower; then set <c>false</c>.
+    /// Whether requests are worked on by the thread that reads their socket: on Linux by event loops of our own, for clients and origins. Default
+    /// <c>true</c>: twice as many hits a second (docs/configuration.md). <c>false</c>: Kestrel's and the runtime's sockets, as they come.
     /// </summary>
     public bool InlineSockets { get; set; } = true;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using CacheProxy.Fetching;
+using CacheProxy.Sockets;
 using Microsoft.Extensions.Logging;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -9,7 +10,9 @@ namespace CacheProxy;
 /// YARP's client with the time-outs of a cache in front of a near origin. YARP itself sees to it that it follows no redirect, keeps no
 /// cookies, decompresses nothing and takes no proxy from the environment.
 /// </summary>
-internal sealed class OriginClientFactory(ILogger<ForwarderHttpClientFactory> logger) : ForwarderHttpClientFactory(logger)
+/// <param name="logger">YARP's.</param>
+/// <param name="loops">Where the sockets of clients are on event loops, so are those of origins; <c>null</c>: nowhere.</param>
+internal sealed class OriginClientFactory(ILogger<ForwarderHttpClientFactory> logger, EventTransport? loops = null) : ForwarderHttpClientFactory(logger)
 {
     /// <summary>Many servers (Node) close an idle connection after 5 s; a request sent at that moment would fail, so we close first.</summary>
     private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(4);
@@ -25,6 +28,8 @@ internal sealed class OriginClientFactory(ILogger<ForwarderHttpClientFactory> lo
             handler.ConnectTimeout = timeout;
         if (PassesInterimResponses(context.NewMetadata))
             handler.PlaintextStreamFilter = InterimObserver.Filter;
+        if (loops is not null && OperatingSystem.IsLinux())
+            handler.ConnectCallback = static async (context, cancellation) => await EventStream.ConnectAsync(context.DnsEndPoint, cancellation);
         base.ConfigureHandler(context, handler);
     }
 

@@ -24,8 +24,8 @@ internal static class EntityTag
     /// <param name="tag">The stored response's tag; empty when it has none, which only <c>*</c> names.</param>
     public static bool ListNames(StringValues lines, ReadOnlySpan<char> tag)
     {
-        if (lines.Count == 1 && lines[0].AsSpan().Trim(FieldList.Whitespace) is "*")
-            return true;
+        if (lines.Count == 1)
+            return ListNames(lines[0].AsSpan(), tag);
         if (tag.IsEmpty)
             return false;
         foreach (var line in lines)
@@ -33,6 +33,10 @@ internal static class EntityTag
                 return true;
         return false;
     }
+
+    /// <summary>The same where the field has one line.</summary>
+    public static bool ListNames(ReadOnlySpan<char> line, ReadOnlySpan<char> tag) =>
+        line.Trim(FieldList.Whitespace) is "*" || (!tag.IsEmpty && LineNames(line, tag));
 
     /// <summary>A comma, a quote and a backslash within a tag mean nothing but themselves, so this is no <see cref="FieldList"/>.</summary>
     private static bool LineNames(ReadOnlySpan<char> rest, ReadOnlySpan<char> tag)

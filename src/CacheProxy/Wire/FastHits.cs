@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.IO.Pipelines;
 using System.Net;
+using System.Text;
 using CacheProxy.Http;
 using CacheProxy.Keys;
 using CacheProxy.Pipeline;
@@ -21,6 +22,9 @@ namespace CacheProxy.Wire;
 /// </summary>
 internal sealed class FastHits : IDisposable
 {
+    /// <summary>Of an If-None-Match or an entity tag, in bytes.</summary>
+    private const int LongestCondition = 256;
+
     private static readonly ActivitySource Tracing = new("Microsoft.AspNetCore");
     private static readonly RequestHead Plain = new(HttpMethods.Get, new Dictionary<string, StringValues>());
     private static readonly RequestHead WithCookie = new(HttpMethods.Get, new Dictionary<string, StringValues>(StringComparer.OrdinalIgnoreCase) { ["Cookie"] = "c" });
@@ -110,19 +114,24 @@ internal sealed class FastHits : IDisposable
         if (!stored.TryHold())
             return 0; // evicted at this moment
         int written;
+        bool isNotModified;
         try
         {
-            written = HitText.Write(output, stored, decision.Age, CacheStatusText.Of(outcome, null));
+            var tag = request.IfNoneMatch.IsEmpty ? default : stored.EntityTag;
+            if (Math.Max(tag.Length, request.IfNoneMatch.Length) > LongestCondition)
+                return 0;
+            isNotModified = stored.Facts.StatusCode == StatusCodes.Status200OK && !request.IfNoneMatch.IsEmpty && IsNamed(tag, request.IfNoneMatch);
+            written = HitText.Write(output, stored, isNotModified, decision.Age, CacheStatusText.Of(outcome, null));
         }
         finally
         {
             stored.Release();
         }
-        _core.Metrics.Record(outcome, stored.BodyLength);
+        _core.Metrics.Record(outcome, isNotModified ? 0 : stored.BodyLength);
         if (_core.HotKeys is { } hotKeys && !request.HasCookie)
             hotKeys.OnHit(key);
         if (started != 0)
-            Record(scheme, stored.Facts.StatusCode, leave.Route, Stopwatch.GetElapsedTime(started));
+            Record(scheme, isNotModified ? StatusCodes.Status304NotModified : stored.Facts.StatusCode, leave.Route, Stopwatch.GetElapsedTime(started));
         return written;
     }
 
@@ -131,6 +140,14 @@ internal sealed class FastHits : IDisposable
     /// <summary>What HTTP/1.1 is spoken on, one request at a time; <c>null</c>: HTTP/2 is, or the transport is another, with TLS or anything else between.</summary>
     private static HitConnection? ConnectionOf(HttpContext context) =>
         HttpProtocol.IsHttp11(context.Request.Protocol) ? context.Features.Get<IConnectionTransportFeature>()?.Transport as HitConnection : null;
+
+    /// <summary>As <see cref="Preconditions"/> has it.</summary>
+    private static bool IsNamed(ReadOnlySpan<byte> entityTag, ReadOnlySpan<byte> ifNoneMatch)
+    {
+        Span<char> tag = stackalloc char[LongestCondition];
+        Span<char> line = stackalloc char[LongestCondition];
+        return EntityTag.ListNames(line[..Encoding.Latin1.GetChars(ifNoneMatch, line)], tag[..Encoding.Latin1.GetChars(entityTag, tag)]);
+    }
 
     /// <summary>With the tags that the hosting layer gives it.</summary>
     private void Record(string scheme, int status, string? route, TimeSpan duration)

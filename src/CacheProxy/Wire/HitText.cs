@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
 using CacheProxy.Storage;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace CacheProxy.Wire;
@@ -24,20 +25,25 @@ internal static class HitText
         && stored.Facts.StatusCode is >= 200 and < 600 and not (204 or 205 or 206 or 304)
         && Ascii.IsValid(stored.ReasonPhrase) && !stored.Lines.ContainsAnyExcept(Plain);
 
-    /// <summary>Writes head and body, and returns their length. While held.</summary>
-    public static int Write(IBufferWriter<byte> output, StoredResponse stored, TimeSpan age, string cacheStatus)
+    /// <summary>Writes head and body, or a 304 instead of them, and returns the length. While held.</summary>
+    public static int Write(IBufferWriter<byte> output, StoredResponse stored, bool isNotModified, TimeSpan age, string cacheStatus)
     {
-        var reason = stored.ReasonPhrase ?? ReasonPhrases.GetReasonPhrase(stored.Facts.StatusCode);
-        var lines = stored.Lines;
-        var body = stored.BlockBody;
+        var status = isNotModified ? StatusCodes.Status304NotModified : stored.Facts.StatusCode;
+        var reason = (isNotModified ? null : stored.ReasonPhrase) ?? ReasonPhrases.GetReasonPhrase(status);
+        var lines = isNotModified ? stored.LinesOfNotModified : stored.Lines;
+        var body = isNotModified ? default : stored.BlockBody;
         var text = new Text(output.GetSpan(OwnBytes + reason.Length + cacheStatus.Length + lines.Length + body.Length));
         text.Add("HTTP/1.1 "u8);
-        text.Add(stored.Facts.StatusCode);
+        text.Add(status);
         text.Add(" "u8);
         text.Add(reason);
-        text.Add("\r\nContent-Length: "u8);
-        text.Add(body.Length);
         text.Add("\r\n"u8);
+        if (!isNotModified)
+        {
+            text.Add("Content-Length: "u8);
+            text.Add(body.Length);
+            text.Add("\r\n"u8);
+        }
         text.Add(lines);
         text.Add("Cache-Status: "u8);
         text.Add(cacheStatus);

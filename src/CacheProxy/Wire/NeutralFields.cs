@@ -8,7 +8,7 @@ namespace CacheProxy.Wire;
 /// </summary>
 internal sealed class NeutralFields
 {
-    /// <summary>Not among them, on purpose: all that asks for another answer (If-*, Range, Authorization, Upgrade, Expect, TE, bodies), and X-Forwarded-Host.</summary>
+    /// <summary>Not among them, on purpose: all that asks for another answer (Range, If-Range, If-Match, Authorization, Upgrade, Expect, TE, bodies), and X-Forwarded-Host.</summary>
     private static readonly string[] Neutral =
     [
         "user-agent", "accept", "accept-encoding", "accept-language", "accept-charset", "referer", "dnt", "priority", "save-data", "purpose", "sec-gpc",
@@ -30,6 +30,8 @@ internal sealed class NeutralFields
         meanings["cookie"] = FieldMeaning.Cookie;
         meanings["x-forwarded-proto"] = FieldMeaning.ForwardedScheme;
         meanings["x-forwarded-for"] = FieldMeaning.ForwardedFor;
+        meanings["if-none-match"] = FieldMeaning.IfNoneMatch;
+        meanings["if-modified-since"] = FieldMeaning.IfModifiedSince;
         foreach (var name in credentialFields)
             meanings.Remove(name);
         for (var length = 0; length < _byLength.Length; length++)
@@ -60,4 +62,8 @@ internal enum FieldMeaning
     Cookie,
     ForwardedScheme,
     ForwardedFor,
+    IfNoneMatch,
+
+    /// <summary>Nothing beside If-None-Match (RFC 9110 section 13.1.3).</summary>
+    IfModifiedSince,
 }

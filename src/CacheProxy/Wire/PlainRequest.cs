@@ -22,6 +22,7 @@ internal ref struct PlainRequest
     private static readonly SearchValues<byte> AddressCharacters = SearchValues.Create("0123456789."u8);
 
     private bool _hasForwardedFor;
+    private bool _hasIfModifiedSince;
 
     /// <summary>As it stood in the request line: begins with a slash, all of it visible ASCII.</summary>
     public ReadOnlySpan<byte> Target { get; private set; }
@@ -33,6 +34,9 @@ internal ref struct PlainRequest
 
     /// <summary>X-Forwarded-Proto, exactly <c>http</c> or <c>https</c>; empty when absent.</summary>
     public ReadOnlySpan<byte> ForwardedScheme { get; private set; }
+
+    /// <summary>Empty when absent.</summary>
+    public ReadOnlySpan<byte> IfNoneMatch { get; private set; }
 
     /// <summary>Of the head, in bytes.</summary>
     public int Length { get; private set; }
@@ -69,7 +73,7 @@ internal ref struct PlainRequest
             rest = value[(end + 2)..];
         }
         request.Length = bytes.Length - rest.Length + 2;
-        return request.Host.Length > 0;
+        return request.Host.Length > 0 && !(request._hasIfModifiedSince && request.IfNoneMatch.IsEmpty);
     }
 
     private bool Take(FieldMeaning meaning, ReadOnlySpan<byte> value)
@@ -85,6 +89,14 @@ internal ref struct PlainRequest
                 return Ascii.EqualsIgnoreCase(value, "keep-alive"u8);
             case FieldMeaning.Cookie:
                 HasCookie = true;
+                return true;
+            case FieldMeaning.IfNoneMatch:
+                if (!IfNoneMatch.IsEmpty)
+                    return false;
+                IfNoneMatch = value;
+                return true;
+            case FieldMeaning.IfModifiedSince:
+                _hasIfModifiedSince = true;
                 return true;
             case FieldMeaning.ForwardedScheme:
                 var isFirst = ForwardedScheme.IsEmpty;

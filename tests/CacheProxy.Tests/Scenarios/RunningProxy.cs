@@ -1,6 +1,7 @@
 using System.Net;
 using System.Runtime.CompilerServices;
 using CacheProxy.Pipeline;
+using CacheProxy.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -87,6 +88,7 @@ internal sealed class RunningProxy : IAsyncDisposable
             });
             kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
         });
+        EventTransport.AddTo(builder.Services); // as the service has it
         builder.Services.AddSingleton<TimeProvider>(time);
         builder.Services.Configure<CacheProxyOptions>(options =>
         {

@@ -69,7 +69,8 @@ public sealed class FastHitTests
 
     /// <summary>Each row is asked on a warm connection; the pipeline must see it.</summary>
     [Theory]
-    [InlineData("GET /a HTTP/1.1\r\nHost: site.example\r\nIf-None-Match: \"x\"\r\n\r\n")]
+    [InlineData("GET /a HTTP/1.1\r\nHost: site.example\r\nIf-Modified-Since: Mon, 05 Jan 2026 10:00:00 GMT\r\n\r\n")]
+    [InlineData("GET /a HTTP/1.1\r\nHost: site.example\r\nIf-None-Match: \"x\"\r\nIf-None-Match: \"y\"\r\n\r\n")]
     [InlineData("GET /a HTTP/1.1\r\nHost: site.example\r\nRange: bytes=0-1\r\n\r\n")]
     [InlineData("GET /a HTTP/1.1\r\nHost: site.example\r\nAuthorization: Basic eDp5\r\n\r\n")]
     [InlineData("GET /a HTTP/1.1\r\nHost: site.example\r\nX-Api-Key: 1\r\n\r\n")]
@@ -91,6 +92,29 @@ public sealed class FastHitTests
         await client.SendAsync(request);
         (await client.ReadAsync()).Status.ShouldBeOneOf(200, 206);
         proxy.Asked.ShouldBe(asked + 1);
+    }
+
+    [Theory]
+    [InlineData("If-None-Match: \"1\"", 304)]
+    [InlineData("If-None-Match: \"0\", W/\"1\"", 304)]
+    [InlineData("If-None-Match: *", 304)]
+    [InlineData("If-None-Match: \"1\"\r\nIf-Modified-Since: Mon, 05 Jan 2026 10:00:00 GMT", 304)]
+    [InlineData("If-None-Match: \"2\"", 200)]
+    [InlineData("If-None-Match: \"2\"\r\nIf-Modified-Since: Mon, 05 Jan 2026 14:00:00 GMT", 200)]
+    public async Task Condition_on_the_entity_tag_is_answered_without_the_pipeline_and_looks_the_same(string condition, int status)
+    {
+        await using var origin = ScriptedOrigin.Answering(r => Respond("x", "ETag: \"1\"", "Content-Type: text/plain"));
+        await using var slow = await RunningProxy.StartAsync(origin.Address);
+        await using var fast = await RunningProxy.StartAsync(origin.Address, fastHits: true);
+        await using var one = await WarmAsync(slow, "/a");
+        await using var other = await WarmAsync(fast, "/a");
+        var asked = fast.Asked;
+        var answer = await Ask(other, "/a", condition);
+        fast.Asked.ShouldBe(asked);
+        answer.Status.ShouldBe(status);
+        (answer["Content-Type"] is not null).ShouldBe(status == 200);
+        Lines(answer).ShouldBe(Lines(await Ask(one, "/a", condition)));
+        (await Ask(other, "/a")).Body.ShouldBe("x"); // and the connection goes on
     }
 
     [Theory]
