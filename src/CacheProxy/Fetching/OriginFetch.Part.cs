@@ -57,7 +57,8 @@ internal sealed partial class OriginFetch
             return;
         }
         _flight.Fenced(stored.Fence);
-        _fetcher.Store.Store(_order.CacheKey, stored, decision.Retention); // unless it is overtaken, by a purge or by a later part: then so are the parts, or they are not
+        if (part.Stored.Fence.Check(_fetcher.Node) < MarkStrength.Hard) // what is purged does not live on, though its bytes be unchanged
+            _fetcher.Store.Store(_order.CacheKey, stored, decision.Retention); // unless it is overtaken, by a purge or by a later part: then so are the parts, or they are not
         _cutter = new PartCutter(part.Grid, part.First, _fetcher.Parts.MostOfOneFetch(part.Grid.Size), _flight.RecordingLimits, (index, body) => StorePart(part, whole, decision, index, body));
         var isShared = part.Range.Length <= _order.Settings.MaxBodyBytes;
         if (!isShared)
@@ -77,7 +78,7 @@ internal sealed partial class OriginFetch
         stored.Release(); // its numbers may be read by anybody
     }
 
-    /// <summary>The request that has found out goes to the origin by itself; what comes after it begins anew.</summary>
+    /// <summary>The request that has found out begins anew with the version that is stored now, or goes to the origin by itself.</summary>
     private void OnNoPart(ResponseHead head, PartOrder part, StoreReason reason)
     {
         _fetcher.Refusals.Remember(_order.CacheKey, reason, head.StatusCode, _responseTime);
@@ -91,7 +92,9 @@ internal sealed partial class OriginFetch
             && Storability.Decide(Request, head, _initialAge, _order.Settings.Policy) is { Store: true } decision
             && Storable(head, decision, Tags.Of(_order.CacheKey, head)).Reason == StoreReason.TooLarge
             && Divide(head, decision);
-        if (isOver && !isReplaced)
+        // Replicas that do not agree on a tag replace each other's at every request.
+        var isShortLived = _responseTime - part.Stored.ResponseTime < _fetcher.Coalescer.UncacheableMemory;
+        if (isOver && (!isReplaced || isShortLived))
             _fetcher.Coalescer.RememberUncacheable(part.WholeKey, _responseTime);
         Publish(new FlightAnswer(FlightAnswerKind.Alone) { Decision = new StoreDecision(false, reason, TimeSpan.Zero, TimeSpan.Zero) });
         if (head.StatusCode < 300)

@@ -3,7 +3,7 @@ using CacheProxy.Storage;
 
 namespace CacheProxy.Fetching;
 
-/// <summary>Cuts bytes that arrive into parts, and gives each away as soon as its last byte is here. What it holds counts in the budget of recordings.</summary>
+/// <summary>Cuts bytes that arrive into parts, and gives each away as soon as its last byte is here. What it holds counts in the budget of recordings, of which parts leave half.</summary>
 /// <param name="grid">How the body is divided.</param>
 /// <param name="first">The part that begins with the first byte.</param>
 /// <param name="most">So many parts are given away: a long download is not to push out all else.</param>
@@ -28,7 +28,7 @@ internal sealed class PartCutter(PartGrid grid, long first, long most, Recording
             if (_filled == 0)
             {
                 _length = grid.RangeOf(_index, _index).Length;
-                _isKept = limits.TryReserve(_length);
+                _isKept = limits.TryReserveSparingly(_length);
             }
             var inSegment = (int)(_filled % SegmentSize);
             var count = (int)Math.Min(Math.Min(bytes.Length, SegmentSize - inSegment), _length - _filled);

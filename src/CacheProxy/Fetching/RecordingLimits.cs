@@ -9,21 +9,30 @@ internal sealed record RecordingLimits(long MaxBodyBytes, TimeSpan LaggardGrace,
 {
     public bool TryReserve(long bytes) => Budget.TryReserve(bytes);
 
+    /// <inheritdoc cref="RecordingBudget.TryReserveSparingly"/>
+    public bool TryReserveSparingly(long bytes) => Budget.TryReserveSparingly(bytes);
+
     public void Release(long bytes) => Budget.Release(bytes);
 }
 
 /// <summary>Bytes that recordings under way may hold at one time, all together.</summary>
 internal sealed class RecordingBudget(long bytes)
 {
+    private readonly long _half = bytes / 2;
     private long _free = bytes;
 
-    public bool TryReserve(long count)
+    public bool TryReserve(long count) => TryReserve(count, leaving: 0);
+
+    /// <summary>For what is held as long as a slow client likes: all of it together leaves half to others.</summary>
+    public bool TryReserveSparingly(long count) => TryReserve(count, leaving: _half);
+
+    public void Release(long count) => Interlocked.Add(ref _free, count);
+
+    private bool TryReserve(long count, long leaving)
     {
-        if (Interlocked.Add(ref _free, -count) >= 0)
+        if (Interlocked.Add(ref _free, -count) >= leaving)
             return true;
         Interlocked.Add(ref _free, count);
         return false;
     }
-
-    public void Release(long count) => Interlocked.Add(ref _free, count);
 }

@@ -1,5 +1,6 @@
 using CacheProxy.Coherence;
 using CacheProxy.Http;
+using CacheProxy.Keys;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
 using Microsoft.Extensions.Primitives;
@@ -22,14 +23,14 @@ internal sealed class StoredParts(ResponseStore store, CoherenceNode node, Cache
     /// <summary>The key of a part. The size is in it: another route's or another day's parts are others.</summary>
     public string KeyOf(string cacheKey, PartGrid grid, long index) => $"{cacheKey} part {grid.Size} {index % Most(grid.Size)}";
 
-    /// <summary>The first run of parts that are not here, of those with the bytes from a place up to an end; <c>null</c> when all are.</summary>
-    public (long First, long Last)? Missing(string cacheKey, PartGrid grid, long place, long end, ResponseHead whole, IDictionary<string, StringValues> requestFields) =>
-        PartGrid.FirstMissing(grid.IndexOf(place), grid.IndexOf(end - 1), index => Find(cacheKey, grid, index, whole, requestFields) is not null);
+    /// <summary>The first run of parts of an incomplete response that are not here, of those with the bytes from a place up to an end; <c>null</c> when all are.</summary>
+    public (long First, long Last)? Missing(string cacheKey, PartGrid grid, long place, long end, StoredResponse stored, ResponseHead whole, IDictionary<string, StringValues> requestFields) =>
+        PartGrid.FirstMissing(grid.IndexOf(place), grid.IndexOf(end - 1), index => Find(cacheKey, grid, index, stored, whole, requestFields) is not null);
 
     /// <summary>The bytes of a part; <c>null</c> when it is not there, or is of something else than this whole.</summary>
-    public Body? Read(string cacheKey, PartGrid grid, long index, ResponseHead whole, IDictionary<string, StringValues> requestFields)
+    public Body? Read(string cacheKey, PartGrid grid, long index, StoredResponse stored, ResponseHead whole, IDictionary<string, StringValues> requestFields)
     {
-        if (Find(cacheKey, grid, index, whole, requestFields) is not { } part || !part.TryHold())
+        if (Find(cacheKey, grid, index, stored, whole, requestFields) is not { } part || !part.TryHold())
             return null;
         try
         {
@@ -41,9 +42,17 @@ internal sealed class StoredParts(ResponseStore store, CoherenceNode node, Cache
         }
     }
 
-    private StoredResponse? Find(string cacheKey, PartGrid grid, long index, ResponseHead whole, IDictionary<string, StringValues> requestFields) =>
+    private StoredResponse? Find(string cacheKey, PartGrid grid, long index, StoredResponse stored, ResponseHead whole, IDictionary<string, StringValues> requestFields) =>
         store.Find(KeyOf(cacheKey, grid, index), clock.Now) is { } resource && ResponseStore.Select(resource, requestFields) is { } part
-        && Parts.MayCombine(part, part.Fence.Check(node), whole, grid.RangeOf(index, index)) ? part : null;
+        && Parts.MayCombine(part, MarkOn(cacheKey, part, stored), whole, grid.RangeOf(index, index)) ? part : null;
+
+    /// <summary>What reaches the incomplete response reaches its parts too, though it was tagged so after they were stored.</summary>
+    private MarkStrength MarkOn(string cacheKey, StoredResponse part, StoredResponse stored)
+    {
+        var own = part.Fence.Check(node);
+        return own == MarkStrength.Hard || part.Fence.Tags.AsSpan().SequenceEqual(stored.Fence.Tags) ? own
+            : (MarkStrength)Math.Max((byte)own, (byte)new Fence(CacheKey.UriOf(cacheKey), stored.Fence.Tags, part.Fence.Fill).Check(node));
+    }
 }
 
 /// <summary>Which parts a fetch is to bring.</summary>

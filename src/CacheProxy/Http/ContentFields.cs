@@ -10,4 +10,8 @@ internal static class ContentFields
         name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)
         && !name.Equals(HeaderNames.ContentLocation, StringComparison.OrdinalIgnoreCase)
         && !name.Equals(HeaderNames.ContentSecurityPolicy, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Whether it is computed from the very bytes of one message (RFC 9530 section 2): a part of them, or none, has another.</summary>
+    public static bool IsDigest(string name) =>
+        name.Equals("Content-Digest", StringComparison.OrdinalIgnoreCase) || name.Equals(HeaderNames.ContentMD5, StringComparison.OrdinalIgnoreCase);
 }

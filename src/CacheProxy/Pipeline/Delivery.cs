@@ -133,7 +133,7 @@ internal static class Delivery
         var isNotModified = status == StatusCodes.Status304NotModified;
         foreach (ref readonly var field in head.Fields)
         {
-            if (IsOurs(field.Key) || (isNotModified && ContentFields.Contains(field.Key)))
+            if (IsOurs(field.Key) || (isNotModified ? ContentFields.Contains(field.Key) : status != head.StatusCode && ContentFields.IsDigest(field.Key)))
                 continue;
             headers[field.Key] = field.Value;
         }

@@ -56,7 +56,7 @@ internal sealed class Explainer
         return explanation with
         {
             Verdict = isPassed ? "pass" : isMissing ? head.CacheControl.OnlyIfCached ? "only-if-cached" : "fetch" : VerdictOf(decision.Verb),
-            Because = isMissing ? "It is too large to be stored whole, and of its parts some that this request needs are not stored." : BecauseOf(decision.Reason, resource, stored),
+            Because = isMissing ? "It is too large to be stored whole, and of its parts some that this request needs are not stored, or of no use for a while (UncacheableMemory)." : BecauseOf(decision.Reason, resource, stored),
             KeptUntil = resource?.Expires,
             Variants = resource is null ? [] : [.. resource.Variants.ToArray().Select(variant => Describe(variant, stored, fields, now))],
             LastRefusal = _core.Refusals.Find(key),
@@ -71,8 +71,9 @@ internal sealed class Explainer
         {
             var selection = Delivery.SelectionOf(head, stored);
             var grid = new PartGrid(Parts.SizeFor(settings.MaxBodyBytes), stored.BodyLength);
-            return selection.Length > 0 && (selection.Parts is not null || grid.Size == 0 || grid.Count > _core.Parts.Most(grid.Size) && selection.StatusCode == StatusCodes.Status200OK
-                || _core.Parts.Missing(key, grid, selection.Offset, selection.Offset + selection.Length, stored.ReadHead(), head.Fields) is not null);
+            return selection.Length > 0 && (selection.Parts is not null || grid.Size == 0
+                || _core.Coalescer.IsUncacheable(CollapseKey.Of(key, head.HasCredentials, stored.VaryFields, head.Fields), _core.Clock.Now) || grid.Count > _core.Parts.Most(grid.Size) && selection.StatusCode == StatusCodes.Status200OK
+                || _core.Parts.Missing(key, grid, selection.Offset, selection.Offset + selection.Length, stored, stored.ReadHead(), head.Fields) is not null);
         }
         finally
         {

@@ -81,7 +81,7 @@ internal sealed class PartialAnswer(CacheCore core, RequestDelegate next, HttpCo
         return true;
     }
 
-    private (long First, long Last)? Missing() => core.Parts.Missing(order.CacheKey, _grid, _place, _end, _head, context.Request.Headers);
+    private (long First, long Last)? Missing() => core.Parts.Missing(order.CacheKey, _grid, _place, _end, _stored, _head, context.Request.Headers);
 
     private bool BreakOff()
     {
@@ -116,7 +116,7 @@ internal sealed class PartialAnswer(CacheCore core, RequestDelegate next, HttpCo
         while (_place < end && !_isGone)
         {
             var index = _grid.IndexOf(_place);
-            if (core.Parts.Read(order.CacheKey, _grid, index, _head, context.Request.Headers) is not { } body)
+            if (core.Parts.Read(order.CacheKey, _grid, index, _stored, _head, context.Request.Headers) is not { } body)
                 return; // gone at this moment
             var offset = _place - (index * _grid.Size);
             using var writer = PieceWriter.Of(context, core.Deliveries, body);
@@ -153,7 +153,8 @@ internal sealed class PartialAnswer(CacheCore core, RequestDelegate next, HttpCo
             return null;
         var part = new PartOrder(_stored, _head, _grid, run.First, run.Last, _wholeKey);
         var partKey = core.Parts.KeyOf(order.CacheKey, _grid, run.First);
-        var key = CollapseKey.Of($"{order.CacheKey} part {_grid.Size} {run.First}-{run.Last}", request.HasCredentials, _stored.VaryFields, context.Request.Headers);
+        // With the version: what is known of the parts of one says nothing of another's.
+        var key = CollapseKey.Of($"{order.CacheKey} part {_grid.Size} {run.First}-{run.Last} {_head.EntityTag}", request.HasCredentials, _stored.VaryFields, context.Request.Headers);
         // Once bytes have gone out nothing that others do may spoil it.
         var isShared = !_hasBegun && part.Range.Length <= settings.MaxBodyBytes;
         if (isShared && core.Coalescer.IsUncacheable(key, core.Clock.Now))

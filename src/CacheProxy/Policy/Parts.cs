@@ -27,7 +27,7 @@ internal static class Parts
     public static bool MayDivide(ResponseHead whole, long maxBodyBytes) =>
         whole.StatusCode == 200 && whole.ContentLength is > 0 and <= LongestBody && SizeFor(maxBodyBytes) is > 0 and var size && whole.ContentLength > size
         && whole.EntityTag is { } tag && !EntityTag.IsWeak(tag)
-        && whole[HeaderNames.ContentRange].Count == 0 && !RefusesRanges(whole);
+        && whole[HeaderNames.ContentRange].Count == 0 && !RefusesRanges(whole) && !VariesByRange(whole);
 
     /// <summary>Why a 206 is not the part that was asked for; <c>null</c>: it is, and belongs to the whole that is stored.</summary>
     /// <param name="part">The 206's head.</param>
@@ -68,6 +68,15 @@ internal static class Parts
 
     private static bool IsMultipart(ResponseHead part) =>
         part[HeaderNames.ContentType] is { Count: > 0 } types && types[0].AsSpan().TrimStart(FieldList.Whitespace).StartsWith("multipart/byteranges", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Then no request for a part selects what is stored of the whole.</summary>
+    private static bool VariesByRange(ResponseHead whole)
+    {
+        foreach (var name in new FieldList(whole.Vary))
+            if (name.Equals(HeaderNames.Range, StringComparison.OrdinalIgnoreCase) || name.Equals(HeaderNames.IfRange, StringComparison.OrdinalIgnoreCase))
+                return true;
+        return false;
+    }
 
     /// <summary>RFC 9110 section 14.3.</summary>
     private static bool RefusesRanges(ResponseHead whole)

@@ -166,6 +166,39 @@ public sealed class PartTests
     }
 
     [Fact]
+    public async Task Who_finds_another_version_begins_anew_with_its_parts()
+    {
+        await using var origin = new FileOrigin();
+        await using var proxy = await StartAsync(origin);
+        await AskAsync(proxy, "bytes=0-9");
+        await proxy.WaitForFetchesAsync();
+        proxy.Time.Advance(TimeSpan.FromSeconds(11));
+        origin.Version = 2;
+        var found = await AskAsync(proxy, "bytes=70000-70009");
+        found.ShouldBe((206, 2, 70000, 70009));
+        found.CacheStatus.ShouldEndWith("; stored");
+        origin.Requests.Skip(2).Select(r => (r["Range"], r["If-Range"])).ShouldBe([("bytes=65536-131071", "\"v1\""), ("bytes=65536-131071", "\"v2\"")]);
+    }
+
+    [Fact]
+    public async Task An_origin_that_gives_another_tag_each_time_is_asked_once_for_each_range()
+    {
+        await using var origin = new FileOrigin();
+        origin.Instead = r =>
+        {
+            origin.Version++;
+            return Task.FromResult(false);
+        };
+        await using var proxy = await StartAsync(origin);
+        await AskAsync(proxy, "bytes=5-9");
+        var before = origin.Asked.Count();
+        await AskAsync(proxy, "bytes=5-9");
+        await AskAsync(proxy, "bytes=70000-70009");
+        await AskAsync(proxy, "bytes=70000-70009");
+        origin.Asked.Skip(before).ShouldBe(["bytes=5-9", "bytes=70000-70009", "bytes=70000-70009"]);
+    }
+
+    [Fact]
     public async Task An_origin_without_ranges_is_left_to_answer_as_it_does()
     {
         await using var origin = new FileOrigin();
@@ -232,6 +265,7 @@ public sealed class PartTests
     [InlineData("Cache-Control: no-store\r\nETag: \"v1\"")]
     [InlineData("Cache-Control: private\r\nETag: \"v1\"")]
     [InlineData("Cache-Control: max-age=60\r\nETag: \"v1\"\r\nAccept-Ranges: none")]
+    [InlineData("Cache-Control: max-age=60\r\nETag: \"v1\"\r\nVary: Accept, range")]
     public async Task Range_of_what_may_not_be_stored_in_parts_goes_to_the_origin_as_it_came(string fields)
     {
         await using var origin = new FileOrigin();
@@ -270,8 +304,10 @@ public sealed class PartTests
         origin.Instead = null;
         await proxy.WaitForFetchesAsync();
         (await AskAsync(proxy, "bytes=0-65535", "Cache-Control: only-if-cached")).StatusCode.ShouldBe(504, "for a while its parts are not used");
+        (await ExplainAsync(proxy, "bytes=0-65535")).Verdict.ShouldBe("fetch");
         proxy.Time.Advance(TimeSpan.FromSeconds(11));
         (await AskAsync(proxy, "bytes=0-65535", "Cache-Control: only-if-cached")).ShouldBe((206, 1, 0, Part - 1));
+        (await ExplainAsync(proxy, "bytes=0-65535")).Verdict.ShouldBe("hit");
         (await AskAsync(proxy, "bytes=65536-65536", "Cache-Control: only-if-cached")).StatusCode.ShouldBe(504);
     }
 
@@ -356,6 +392,71 @@ public sealed class PartTests
         proxy.Time.Advance(TimeSpan.FromSeconds(11));
         (await AskAsync(proxy, "bytes=0-131071", "/file")).ShouldBe((206, how == "POST" ? 2 : 1, 0, 131071));
         origin.Asked.Skip(3).ShouldBe([null, "bytes=0-131071"]);
+    }
+
+    [Fact]
+    public async Task What_is_purged_while_an_answer_is_under_way_does_not_live_on_in_its_head()
+    {
+        var gate = new TaskCompletionSource();
+        await using var origin = new FileOrigin();
+        origin.Instead = async r =>
+        {
+            if (r["Range"] is null)
+            {
+                await r.WriteAsync(origin.HeadOf(1, "200 OK", FileOrigin.Length, "X-Secret: of before\r\n"));
+                return await Answered(r.WriteAsync(FileOrigin.Bytes(1)));
+            }
+            if (r["Range"] == "bytes=0-65535")
+                await gate.Task;
+            return false;
+        };
+        await using var proxy = await StartAsync(origin);
+        await AskAsync(proxy, "bytes=65536-65536");
+        await proxy.WaitForFetchesAsync();
+        var asking = AskAsync(proxy, "bytes=0-200000"); // what is stored is in the middle
+        await Eventually.TrueAsync(() => origin.Requests.Count == 3, "the first part is asked for");
+        await proxy.Core.Invalidator.PurgeAsync(PurgeOrder.Read(System.Text.Json.JsonDocument.Parse("""{"all": true}""").RootElement, [])!, TimeSpan.Zero, default);
+        gate.SetResult();
+        (await asking).ShouldBe((206, 1, 0, 200000));
+        await proxy.WaitForFetchesAsync();
+        origin.Instead = null;
+        var after = await AskAsync(proxy, "bytes=140000-140009");
+        after.ShouldBe((206, 1, 140000, 140009));
+        after["X-Secret"].ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_tag_that_the_head_was_given_later_reaches_the_parts_of_before()
+    {
+        await using var origin = new FileOrigin { Fields = "Cache-Control: max-age=60\r\nSurrogate-Key: one\r\n" };
+        await using var proxy = await StartAsync(origin);
+        await AskAsync(proxy, "bytes=0-9");
+        await proxy.WaitForFetchesAsync();
+        origin.Fields = "Cache-Control: max-age=60\r\nSurrogate-Key: two\r\n";
+        proxy.Time.Advance(TimeSpan.FromSeconds(61));
+        (await AskAsync(proxy, "bytes=5-9")).CacheStatus.ShouldStartWith("CacheProxy; fwd=stale; fwd-status=304");
+        await proxy.Core.Invalidator.PurgeAsync(PurgeOrder.Read(System.Text.Json.JsonDocument.Parse("""{"tag": "two"}""").RootElement, [])!, TimeSpan.Zero, default);
+        (await AskAsync(proxy, "bytes=5-9")).ShouldBe((206, 1, 5, 9));
+        origin.Asked.Skip(3).ShouldBe([null, "bytes=0-65535"]);
+    }
+
+    [Theory]
+    [InlineData(FileOrigin.Length)]
+    [InlineData(60_000)]
+    public async Task A_digest_of_the_whole_is_not_told_of_a_part(int size)
+    {
+        await using var origin = new FileOrigin { Size = size, Fields = "Cache-Control: max-age=60\r\nContent-Digest: sha-256=:AA==:\r\nContent-MD5: AA==\r\nRepr-Digest: sha-256=:AA==:\r\n" };
+        await using var proxy = await StartAsync(origin);
+        for (var i = 0; i < 2; i++)
+        {
+            var part = await AskAsync(proxy, "bytes=5-9");
+            part.ShouldBe((206, 1, 5, 9), size);
+            (part["Content-Digest"], part.Response.Content.Headers.ContentMD5, part["Repr-Digest"]).ShouldBe((null, null, "sha-256=:AA==:"));
+            await proxy.WaitForFetchesAsync();
+        }
+        await AskAsync(proxy, "bytes=0-");
+        await proxy.WaitForFetchesAsync();
+        (await AskAsync(proxy))["Content-Digest"].ShouldBe("sha-256=:AA==:");
     }
 
     [Fact]
@@ -472,6 +573,36 @@ public sealed class PartTests
     }
 
     [Fact]
+    public async Task However_many_long_downloads_dawdle_others_are_still_recorded()
+    {
+        var gate = new TaskCompletionSource();
+        await using var origin = new FileOrigin();
+        origin.Instead = async r =>
+        {
+            if (r.Target == "/small")
+                return await Answered(r.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nCache-Control: max-age=60\r\n\r\nbody"));
+            if (r["Range"] is null)
+                return false;
+            await r.WriteAsync(origin.HeadOf(1, "206 Partial Content", FileOrigin.Length, "Content-Range: bytes 0-299999/300000\r\n"));
+            await r.WriteAsync(FileOrigin.Slice(1, 0, 99));
+            await gate.Task;
+            await r.WriteAsync(FileOrigin.Slice(1, 100, Last));
+            return true;
+        };
+        await using var proxy = await StartAsync(origin, options => options.RecordingBudgetBytes = 1 << 20);
+        var downloads = new List<Task<Answer>>();
+        for (var i = 0; i < (1 << 20) / Part; i++)
+            downloads.Add(AskAsync(proxy, "bytes=0-", $"/{i}"));
+        await Eventually.TrueAsync(() => origin.Requests.Count == 2 * downloads.Count, "all are under way");
+        for (var i = 0; i < 2; i++)
+            (await (await proxy.GetAsync("/small")).Content.ReadAsStringAsync()).ShouldBe("body");
+        origin.Requests.Count(r => r.Target == "/small").ShouldBe(1);
+        gate.SetResult();
+        foreach (var download in downloads)
+            (await download).ShouldBe((206, 1, 0, Last));
+    }
+
+    [Fact]
     public async Task Only_if_cached_is_answered_from_what_is_there()
     {
         await using var origin = new FileOrigin();
@@ -519,10 +650,7 @@ public sealed class PartTests
         await using var proxy = await StartAsync(origin);
         await AskAsync(proxy, "bytes=0-9");
         await proxy.WaitForFetchesAsync();
-        var fields = new HeaderDictionary();
-        if (range is not null)
-            fields["Range"] = range;
-        var explained = await proxy.Services.GetRequiredService<Explainer>().ExplainAsync("GET", "http", $"127.0.0.1:{proxy.Address.Port}", "/", fields);
+        var explained = await ExplainAsync(proxy, range);
         explained.Verdict.ShouldBe(verdict);
         explained.Variants.Single().Stored.IsIncomplete.ShouldBeTrue();
     }
@@ -622,6 +750,14 @@ public sealed class PartTests
             fields.Add(more);
         var response = await proxy.GetAsync(path, [.. fields]);
         return new Answer(response, await response.Content.ReadAsByteArrayAsync());
+    }
+
+    private static Task<Explanation> ExplainAsync(RunningProxy proxy, string? range)
+    {
+        var fields = new HeaderDictionary();
+        if (range is not null)
+            fields["Range"] = range;
+        return proxy.Services.GetRequiredService<Explainer>().ExplainAsync("GET", "http", $"127.0.0.1:{proxy.Address.Port}", "/", fields);
     }
 
     private static async Task<bool> Answered(Task writing)
