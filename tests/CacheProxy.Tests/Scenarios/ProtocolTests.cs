@@ -9,6 +9,7 @@ using static CacheProxy.Tests.Scenarios.StoryTests;
 namespace CacheProxy.Tests.Scenarios;
 
 /// <summary>HTTP/2 on either side, trailers, websockets.</summary>
+[Collection("activities")] // a listener is heard in the whole process, and fast hits then are none
 public sealed class ProtocolTests
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);

@@ -106,7 +106,7 @@ public sealed class BlockTests
             how.ShouldContain(status => status.Contains("fwd-status=500", StringComparison.Ordinal));
             Block.Taken.ShouldBeGreaterThan(before);
             await proxy.Core.Node.InvalidateAsync(new CacheProxy.Coherence.Invalidation(MarkStrength.Hard, [Tag.All]), Minute, default);
-            await Eventually.TrueAsync(() => Block.Taken == before, "all of it is back");
+            await Eventually.TrueAsync(() => Block.Taken <= before, "all of it is back");
         }
     }
 

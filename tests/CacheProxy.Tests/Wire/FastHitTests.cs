@@ -15,6 +15,7 @@ using Yarp.ReverseProxy.Configuration;
 namespace CacheProxy.Tests.Wire;
 
 /// <summary>Hits answered on the connection: when they are, and when they must not be.</summary>
+[Collection("activities")] // a listener is heard in the whole process, and fast hits then are none
 public sealed class FastHitTests
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
