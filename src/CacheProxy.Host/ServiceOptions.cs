@@ -10,7 +10,7 @@ internal sealed record ServiceOptions
 {
     /// <summary>
     /// Whether requests are worked on by the thread that reads their socket: on Linux by event loops of our own, for clients and origins. Default
-    /// <c>true</c>: twice as many hits a second (docs/configuration.md). <c>false</c>: Kestrel's and the runtime's sockets, as they come.
+    /// <c>true</c>: nearly twice as many hits a second (docs/configuration.md). <c>false</c>: Kestrel's and the runtime's sockets, as they come.
     /// </summary>
     public bool InlineSockets { get; set; } = true;
 
