@@ -28,7 +28,7 @@ internal sealed record ServiceOptions
 
     /// <summary>
     /// How long, after being asked to stop, the process still accepts connections while it says that it is not ready. Default 5 s; 0 to
-    /// 5 min. It ends early when no connection is left.
+    /// 5 min. It ends early when no connection is left and for half a second no other has come.
     /// </summary>
     public TimeSpan DrainTime { get; set; } = TimeSpan.FromSeconds(5);
 
