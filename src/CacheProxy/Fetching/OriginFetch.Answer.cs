@@ -121,7 +121,7 @@ internal sealed partial class OriginFetch
             _flight.Fenced(freshened.Fence); // who boarded before its groups were known may have come after an invalidation of one
         if (decision.Store && !_order.IsFoundBy(head))
             decision = decision with { Store = false, Reason = StoreReason.SearchRule };
-        if (!decision.Store || freshened is null || !_fetcher.Store.Store(_order.CacheKey, freshened, decision.Retention))
+        if (!decision.Store || freshened is null || !Store(freshened, decision.Retention))
         {
             _fetcher.Refusals.Remember(_order.CacheKey, decision.Store ? StoreReason.Overtaken : decision.Reason, head.StatusCode, _responseTime);
             _fetcher.Store.Remove(_order.CacheKey, stored);

@@ -8,6 +8,7 @@ using CacheProxy.Keys;
 using CacheProxy.Pipeline;
 using CacheProxy.Policy;
 using CacheProxy.Storage;
+using CacheProxy.Wire;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
@@ -209,7 +210,7 @@ internal sealed partial class OriginFetch
         else
         {
             var stored = MakeStored(head, body, trailers, _answer.Decision);
-            if (stored is not null && _fetcher.Store.Store(_order.CacheKey, stored, retention))
+            if (stored is not null && Store(stored, retention))
             {
                 _fetcher.Refusals.Forget(_order.CacheKey);
                 ShareStored(stored, retention);
@@ -221,6 +222,9 @@ internal sealed partial class OriginFetch
             stored?.Release();
         }
     }
+
+    private bool Store(StoredResponse stored, TimeSpan retention) =>
+        _fetcher.Store.Store(_order.CacheKey, stored, retention, HitText.CanWrite(stored) ? _order.Leave : null);
 
     /// <returns>Held for the caller; <c>null</c> when it must not be stored.</returns>
     private StoredResponse? MakeStored(
@@ -252,9 +256,10 @@ internal sealed partial class OriginFetch
 /// <param name="SearchRule">The text of the rule that has made the key of the request's query; <c>null</c>: none has.</param>
 /// <param name="Interim">Where interim responses go: to the one who began it alone, for nobody knows yet who else may have the answer.</param>
 /// <param name="Part">The parts that are asked for; <c>null</c>: the whole is.</param>
+/// <param name="Leave">For hits on what is stored; <c>null</c>: the pipeline is to see the first.</param>
 internal sealed record FetchOrder(
     string CacheKey, RouteSettings Settings, StoredResponse? Validating, StoredResponse? Stale, long Since, Need Need = default, string? SearchRule = null,
-    InterimSink? Interim = null, PartOrder? Part = null)
+    InterimSink? Interim = null, PartOrder? Part = null, FastLeave? Leave = null)
 {
     /// <summary>Whether the response may be found by the key: it gives the rule that has made it, or the key is the request's own URI.</summary>
     public bool IsFoundBy(ResponseHead head) => SearchRule is null || SearchRule == Keys.SearchRule.TextOf(head[Keys.SearchRule.FieldName]);

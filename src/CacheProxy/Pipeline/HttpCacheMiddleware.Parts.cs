@@ -18,7 +18,7 @@ internal sealed partial class HttpCacheMiddleware
         var isStale = decision.Verb == ReuseVerb.ServeStale;
         if (isStale)
             Refresh(context, uri, settings, resource, stored, new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields).HasCredentials);
-        var order = OrderOf(uri, settings, null, decision, need);
+        var order = OrderOf(context, uri, settings, null, decision, need);
         if (await PartsAsync(context, uri, order, stored, new Outcome(isStale ? CacheResult.Stale : CacheResult.Hit), null, ForwardReason.Partial))
             return;
         var onlyIfCached = new RequestHead(context.Request.Method, context.Request.Headers, core.CredentialFields).CacheControl.OnlyIfCached;

@@ -112,16 +112,16 @@ internal sealed partial class HttpCacheMiddleware(RequestDelegate next, CacheCor
             return PassAsync(context, uri, reason, stored is null ? null : new PassedHead(core, settings, uri, stored), need);
         if (CdnLoop.Names(context.Request.Headers[CdnLoop.FieldName], core.LoopName))
             return RefuseAsync(context, StatusCodes.Status508LoopDetected); // it would wait for itself
-        return FetchAsync(context, uri, OrderOf(uri, settings, stored, decision, need), resource, reason, head.HasCredentials);
+        return FetchAsync(context, uri, OrderOf(context, uri, settings, stored, decision, need), resource, reason, head.HasCredentials);
     }
 
-    private FetchOrder OrderOf(in TargetUri uri, RouteSettings settings, StoredResponse? stored, ReuseDecision decision, in Need need) =>
+    private FetchOrder OrderOf(HttpContext context, in TargetUri uri, RouteSettings settings, StoredResponse? stored, ReuseDecision decision, in Need need) =>
         // Only staleness is excused by an error: what this request may not have at all, it may not have then either; nor what may be from before
         // its client's own write.
         new(CacheKey.Text(uri), settings,
             Validating: decision.Verb == ReuseVerb.Validate ? stored : null,
             Stale: decision.Reason is ReuseReason.Stale && need.IsMetAt(core.Node.Standing.Shared) ? stored : null,
-            Since: core.Time.GetTimestamp(), need, uri.SearchRule);
+            Since: core.Time.GetTimestamp(), need, uri.SearchRule, Leave: core.FastHits?.LeaveOf(context, settings));
 
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(
@@ -276,7 +276,8 @@ internal sealed partial class HttpCacheMiddleware(RequestDelegate next, CacheCor
         try
         {
             core.Fetcher.Start(context, next, flight, new FetchOrder(
-                cacheKey, settings, Validation.HasValidator(stored.Facts) ? stored : null, stored, core.Time.GetTimestamp(), SearchRule: uri.SearchRule));
+                cacheKey, settings, Validation.HasValidator(stored.Facts) ? stored : null, stored, core.Time.GetTimestamp(), SearchRule: uri.SearchRule,
+                Leave: core.FastHits?.LeaveOf(context, settings)));
         }
         catch (Exception exception)
         {

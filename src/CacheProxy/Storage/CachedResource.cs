@@ -38,7 +38,7 @@ internal sealed class CachedResource
     /// <summary>Set by each hit, taken back by the eviction hand.</summary>
     public bool Visited { get; set; }
 
-    /// <summary>What whoever answers from it has noted, to answer sooner the next time; gone when anything else is stored under the key.</summary>
+    /// <summary>What whoever stored it or answers from it has noted, to answer sooner the next time; gone when anything else is stored under the key.</summary>
     public object? Leave { get; set; }
 
     /// <summary>Neighbours in the order of insertion; owned by <see cref="Eviction"/> and guarded by its lock.</summary>

@@ -104,10 +104,11 @@ internal sealed class ResponseStore : IDisposable
     /// <param name="key">The cache key.</param>
     /// <param name="response">A whole response, held by the caller; the store takes a hold of its own.</param>
     /// <param name="retention">How long it is worth keeping; nothing is stored when it is not positive.</param>
+    /// <param name="leave">Noted where it is the only response under the key.</param>
     /// <returns>
     /// Whether it is stored: not when it has been overtaken by an invalidation or by a later response in its place, or is larger than the budget.
     /// </returns>
-    public bool Store(string key, StoredResponse response, TimeSpan retention)
+    public bool Store(string key, StoredResponse response, TimeSpan retention, object? leave = null)
     {
         if (retention <= TimeSpan.Zero)
             return false;
@@ -124,6 +125,7 @@ internal sealed class ResponseStore : IDisposable
             var expires = Later(now + retention, present?.Expires);
             response.TryHold(); // the caller holds it, so this does not fail
             var resource = present is null ? new CachedResource(key, [response], expires) : new CachedResource(key, Merge(response, present), expires);
+            resource.Leave = resource.Variants.Length == 1 ? leave : null;
             if (resource.Size > _budgetBytes)
             {
                 resource.Release();

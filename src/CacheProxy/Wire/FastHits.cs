@@ -17,8 +17,8 @@ using Microsoft.Extensions.Primitives;
 namespace CacheProxy.Wire;
 
 /// <summary>
-/// Hits answered on the connection, below Kestrel's HTTP layer. A stored response is answered so once it has been answered through the pipeline, and
-/// by the same policy, asked anew each time.
+/// Hits answered on the connection, below Kestrel's HTTP layer. A stored response is answered so once a request for it has come through the pipeline: the
+/// one that had it fetched, or the first that it was the answer to. It is answered by the same policy, asked anew each time.
 /// </summary>
 internal sealed class FastHits : IDisposable
 {
@@ -75,15 +75,18 @@ internal sealed class FastHits : IDisposable
     }
 
     /// <summary>
-    /// The pipeline has answered with a fresh stored response. A HEAD may have another route than the GET, with less in its way; and
-    /// what was read before the configuration changed was routed by the one of before.
+    /// The leave for hits on what a request that has come through the pipeline asks for; <c>null</c>: they all go through it. A HEAD may have another route
+    /// than the GET, with less in its way; and what was read before the configuration changed was routed by the one of before.
     /// </summary>
+    public FastLeave? LeaveOf(HttpContext context, RouteSettings settings) =>
+        HttpMethods.IsGet(context.Request.Method) ? _routes.LeaveOf(ConnectionOf(context)?.ReadUnder, context.GetEndpoint(), settings) : null;
+
+    /// <summary>The pipeline has answered with a fresh stored response, which is held.</summary>
     public void OnHit(HttpContext context, CachedResource resource, StoredResponse stored, RouteSettings settings)
     {
         if (resource.Leave is FastLeave known && ReferenceEquals(known.Settings, settings) && _routes.IsCurrent(known))
             return;
-        if (resource.Variants.Length == 1 && HttpMethods.IsGet(context.Request.Method)
-            && _routes.LeaveOf(ConnectionOf(context)?.ReadUnder, context.GetEndpoint(), settings) is { } leave && HitText.CanWrite(stored))
+        if (resource.Variants.Length == 1 && LeaveOf(context, settings) is { } leave && HitText.CanWrite(stored))
             resource.Leave = leave;
     }
 

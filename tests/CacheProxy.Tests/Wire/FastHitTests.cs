@@ -21,14 +21,14 @@ public sealed class FastHitTests
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
     [Fact]
-    public async Task Second_hit_on_a_connection_is_answered_without_the_pipeline_and_looks_the_same()
+    public async Task Hit_is_answered_without_the_pipeline_and_looks_the_same()
     {
         await using var origin = ScriptedOrigin.Answering(r => Respond($"body {r.Number}"));
         await using var proxy = await RunningProxy.StartAsync(origin.Address, fastHits: true);
-        await using var client = await RawClient.ConnectAsync(proxy);
-        await Ask(client, "/a");
+        await using var client = await WarmAsync(proxy, "/a");
         proxy.Time.Advance(7 * Second);
-        var slow = await Ask(client, "/a");
+        await using var other = await RawClient.ConnectAsync(proxy);
+        var slow = await Ask(other, "/a"); // as the first of each connection
         var asked = proxy.Asked;
         var fast = await Ask(client, "/a");
         proxy.Asked.ShouldBe(asked);
@@ -36,6 +36,26 @@ public sealed class FastHitTests
         fast["Age"].ShouldBe("7");
         fast["Cache-Status"].ShouldBe("CacheProxy; hit; ttl=53");
         fast.Body.ShouldBe("body 1");
+    }
+
+    [Fact]
+    public async Task First_hit_after_a_fetch_is_answered_without_the_pipeline()
+    {
+        await using var origin = ScriptedOrigin.Answering(r => r["If-None-Match"] is null ? Respond($"body {r.Number}", "ETag: \"1\"", "Cache-Control: max-age=10") : "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\nDate: Mon, 05 Jan 2026 13:00:00 GMT\r\nCache-Control: max-age=10\r\n\r\n");
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, fastHits: true);
+        await using var client = await WarmAsync(proxy, "/a");
+        for (var fetch = 0; fetch < 2; fetch++) // of the whole, and of its validation
+        {
+            var asked = proxy.Asked;
+            await Ask(client, "/b");
+            proxy.Asked.ShouldBe(asked + 1);
+            var hit = await Ask(client, "/b");
+            proxy.Asked.ShouldBe(asked + 1);
+            hit.Body.ShouldBe("body 2");
+            hit["Cache-Status"].ShouldBe("CacheProxy; hit; ttl=10");
+            proxy.Time.Advance(10 * Second);
+        }
+        origin.Requests.Count.ShouldBe(3);
     }
 
     [Fact]
