@@ -5,14 +5,15 @@ using Microsoft.Diagnostics.Tracing.Parsers.Clr;
 namespace CacheProxy.Benchmarks.Load;
 
 /// <summary>
-/// A fresh server is filled with objects of 1 KB; then it is measured how fast they and one hot URL are, in turns, and how long answers
-/// take while each second as many objects as make 1 % of a million are new.
+/// A fresh server is filled with objects of 1 KB; then it is measured how fast they and one hot URL are, in turns, and how long answers and the
+/// garbage collector's pauses take for a minute in which each second as many objects as make 1 % of a million are new.
 /// </summary>
 internal static class FillRun
 {
     private const long Room = 6L << 30;
     private const int SequenceLength = 1 << 22;
     private const double ChurnPerSecond = 20_000; // every second request is for something new
+    private static readonly TimeSpan ChurnTime = TimeSpan.FromMinutes(1);
 
     /// <param name="System">The system.</param>
     /// <param name="Fill">The filling: each request a miss.</param>
@@ -20,8 +21,9 @@ internal static class FillRun
     /// <param name="Hot">The hot URL, with all the others stored.</param>
     /// <param name="Zipf">All of the URLs, zipf 0.9.</param>
     /// <param name="Churn">At a constant rate, half hits and half new.</param>
-    /// <param name="LongestPause">The longest pause of the garbage collector from start to end; <c>null</c> where there is none.</param>
-    internal sealed record Row(string System, Measurement Fill, double BytesPerObject, List<Measurement> Hot, List<Measurement> Zipf, Measurement Churn, TimeSpan? LongestPause);
+    /// <param name="LongestPauseBefore">The longest pause of the garbage collector before the churn; <c>null</c> where there is none.</param>
+    /// <param name="LongestPause">The longest in the churn.</param>
+    internal sealed record Row(string System, Measurement Fill, double BytesPerObject, List<Measurement> Hot, List<Measurement> Zipf, Measurement Churn, TimeSpan? LongestPauseBefore, TimeSpan? LongestPause);
 
     public static async Task<List<Row>> RunAsync(Bench bench, LoadOptions options, int objects)
     {
@@ -60,11 +62,12 @@ internal static class FillRun
             }
 
         var churning = new Requests([stored, Scenario.Keyed("n")], Interleave(keys));
-        var churn = await bench.MeasureAsync(system, churning, new Pace(For: options.Seconds * 3, PerSecond: ChurnPerSecond));
+        var began = DateTime.UtcNow;
+        var churn = await bench.MeasureAsync(system, churning, new Pace(For: ChurnTime, PerSecond: ChurnPerSecond));
         bench.Stop(system);
-        var pause = File.Exists(trace) ? LongestPause(trace) : null;
+        var (pauseBefore, pause) = File.Exists(trace) ? LongestPauses(trace, began) : default;
         File.Delete(trace);
-        return new(system, fill, bytes, hot, zipf, churn, pause);
+        return new(system, fill, bytes, hot, zipf, churn, pauseBefore, pause);
     }
 
     /// <summary>The templates take turns, and so do their keys: one that is stored, one that is new.</summary>
@@ -76,18 +79,23 @@ internal static class FillRun
         return both;
     }
 
-    private static TimeSpan? LongestPause(string trace)
+    private static (TimeSpan? Before, TimeSpan? Since) LongestPauses(string trace, DateTime border)
     {
         using var source = new EventPipeEventSource(trace);
-        double? suspended = null, longest = null;
-        source.Clr.GCSuspendEEStart += e => suspended = e.Reason is GCSuspendEEReason.SuspendForGC or GCSuspendEEReason.SuspendForGCPrep ? e.TimeStampRelativeMSec : null;
+        DateTime? suspended = null;
+        TimeSpan? before = null, since = null;
+        source.Clr.GCSuspendEEStart += e => suspended = e.Reason is GCSuspendEEReason.SuspendForGC or GCSuspendEEReason.SuspendForGCPrep ? e.TimeStamp.ToUniversalTime() : null;
         source.Clr.GCRestartEEStop += e =>
         {
             if (suspended is { } start)
-                longest = Math.Max(longest ?? 0, e.TimeStampRelativeMSec - start);
+            {
+                ref var longest = ref start < border ? ref before : ref since;
+                var pause = e.TimeStamp.ToUniversalTime() - start;
+                longest = longest > pause ? longest : pause;
+            }
             suspended = null;
         };
         source.Process();
-        return longest is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : null;
+        return (before, since);
     }
 }

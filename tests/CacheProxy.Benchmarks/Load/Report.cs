@@ -89,8 +89,8 @@ internal sealed class Report(LoadOptions options, Systems systems)
 
     public void Fill(int objects, List<FillRun.Row> rows)
     {
-        Section(string.Create(CultureInfo.InvariantCulture, $"{objects:#,0} objects of 1 KB in a fresh server. Hot and zipf 0.9 over all of them: requests per second of server CPU. Churn: 20,000 requests a second, half of them for something new."));
-        Header(["system", "filled per second", "bytes per object", "hot", "zipf", "zipf / hot", "churn p99", "churn p99.9", "churn longest", "longest GC pause"]);
+        Section(string.Create(CultureInfo.InvariantCulture, $"{objects:#,0} objects of 1 KB in a fresh server. Hot and zipf 0.9 over all of them: requests per second of server CPU. Churn: a minute of 20,000 requests a second, half of them for something new."));
+        Header(["system", "filled per second", "bytes per object", "hot", "zipf", "zipf / hot", "churn p99", "churn p99.9", "churn longest", "longest GC pause before", "and in the churn"]);
         foreach (var row in rows)
         {
             var (hot, zipf) = (Median(row.Hot.Select(m => m.PerCpuSecond)), Median(row.Zipf.Select(m => m.PerCpuSecond)));
@@ -99,7 +99,7 @@ internal sealed class Report(LoadOptions options, Systems systems)
                 Wrong(isHit: true, row.Zipf) ?? Text(Median(ratios)),
                 row.Churn.Result.Failures > 0 ? Wrong(isHit: false, [row.Churn])! : Milliseconds([row.Churn.Result.Latency.Percentile(0.99)]),
                 Milliseconds([row.Churn.Result.Latency.Percentile(0.999)]), Milliseconds([row.Churn.Result.Latency.Max]),
-                row.LongestPause is { } pause ? Milliseconds([pause]) : ""]);
+                row.LongestPauseBefore is { } before ? Milliseconds([before]) : "", row.LongestPause is { } pause ? Milliseconds([pause]) : ""]);
         }
     }
 
