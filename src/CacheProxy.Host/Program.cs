@@ -24,6 +24,8 @@ try
     builder.Services.AddSingleton<PrometheusExporter>();
     builder.Services.AddSingleton(service.Admin);
     builder.Services.AddHostedService<AdminServer>();
+    if (BackgroundCollections.AreOfUse)
+        builder.Services.AddHostedService<BackgroundCollections>();
     Telemetry.AddTo(builder.Services);
     configuration.AddOptions(builder.Services);
     builder.Services.AddHttpCache();

@@ -6,11 +6,12 @@ using Microsoft.Extensions.Primitives;
 namespace CacheProxy.Storage;
 
 /// <summary>
-/// The stored responses, in an <see cref="IMemoryCache"/> with absolute expiration and a budget of bytes.
+/// The stored responses, in <see cref="IMemoryCache"/> with absolute expiration and a budget of bytes.
 /// </summary>
 /// <remarks>
 /// Finding takes no lock. What changes a key (store, remove, evict) does so under the lock of the key's stripe, and never holds two.
-/// Invalidations need none: who takes a stored response from here asks its fence before using it.
+/// Invalidations need none: who takes a stored response from here asks its fence before using it. Each stripe has a memory cache of its own: one
+/// for all would stand still for a second when it grows beyond a million entries, because its dictionary makes all of its nodes anew.
 /// <para>
 /// What has expired is not found any more, but stays counted until it is taken out: by what is stored in its place, or by the sweep. The
 /// memory cache is told to wait for that, so that nothing leaves it uncounted; a callback on each entry, which would tell as much, costs
@@ -25,19 +26,17 @@ internal sealed class ResponseStore : IDisposable
     /// <summary>It is worth a pause to give back that much.</summary>
     private const long MuchMemory = 64 << 20;
 
-    private readonly MemoryCache _cache;
     private readonly Eviction _eviction;
     private readonly CoherenceNode _node;
     private readonly CacheClock _clock;
     private readonly long _budgetBytes;
     private readonly int _maxVariants;
     private readonly long _maxVariantsBytes;
-    private readonly Lock[] _stripes = new Lock[Stripes];
+    private readonly Stripe[] _stripes = new Stripe[Stripes];
     private readonly ITimer _sweepTimer;
 
     public ResponseStore(long budgetBytes, int maxVariants, CoherenceNode node, CacheClock clock)
     {
-        _cache = new MemoryCache(new MemoryCacheOptions { Clock = clock });
         _eviction = new Eviction(budgetBytes);
         _node = node;
         _clock = clock;
@@ -45,7 +44,7 @@ internal sealed class ResponseStore : IDisposable
         _maxVariants = maxVariants;
         _maxVariantsBytes = budgetBytes / 2; // a URL's variants go together when evicted, so one URL must leave room for others
         for (var i = 0; i < Stripes; i++)
-            _stripes[i] = new Lock();
+            _stripes[i] = new Stripe(clock);
         _sweepTimer = clock.CreateTimer(Sweep);
         _sweepTimer.Change(SweepInterval, Timeout.InfiniteTimeSpan);
     }
@@ -58,12 +57,12 @@ internal sealed class ResponseStore : IDisposable
 
     /// <summary>All that is stored at some moment while one goes through it, in no order.</summary>
     public IEnumerable<CachedResource> All =>
-        _cache.Keys.Select(key => _cache.Get(key) as CachedResource).OfType<CachedResource>().Where(resource => resource.Expires > _clock.Now);
+        _stripes.SelectMany(stripe => stripe.Cache.Keys.Select(stripe.Get)).OfType<CachedResource>().Where(resource => resource.Expires > _clock.Now);
 
     /// <summary>Everything stored under the key; <c>null</c> when nothing is, or when it has expired.</summary>
     public CachedResource? Find(ReadOnlySpan<char> key, DateTimeOffset now)
     {
-        if (!_cache.TryGetValue(key, out object? value))
+        if (!StripeOf(key).Cache.TryGetValue(key, out object? value))
             return null;
         var resource = (CachedResource)value!;
         if (resource.Expires <= now)
@@ -113,12 +112,13 @@ internal sealed class ResponseStore : IDisposable
         if (retention <= TimeSpan.Zero)
             return false;
         List<CachedResource>? victims;
-        lock (StripeOf(key))
+        var stripe = StripeOf(key);
+        lock (stripe.Lock)
         {
             if (response.Fence.Check(_node) != MarkStrength.None)
                 return false;
             var now = _clock.Now;
-            var replaced = _cache.Get(key) as CachedResource;
+            var replaced = stripe.Get(key);
             var present = replaced?.Expires > now ? replaced : null;
             if (present is not null && HasLater(present, response))
                 return false;
@@ -132,7 +132,7 @@ internal sealed class ResponseStore : IDisposable
                 return false;
             }
             victims = _eviction.Add(resource, replaced);
-            using var entry = _cache.CreateEntry(key);
+            using var entry = stripe.Cache.CreateEntry(key);
             entry.Value = resource;
             entry.AbsoluteExpiration = expires + (2 * SweepInterval);
         }
@@ -146,11 +146,12 @@ internal sealed class ResponseStore : IDisposable
     /// <returns>Whether there was anything that has parts under other keys.</returns>
     public bool Remove(string key)
     {
-        lock (StripeOf(key))
+        var stripe = StripeOf(key);
+        lock (stripe.Lock)
         {
-            if (_cache.Get(key) is not CachedResource resource)
+            if (stripe.Get(key) is not { } resource)
                 return false;
-            Drop_NeedsLock(resource);
+            Drop_NeedsLock(stripe, resource);
             foreach (var variant in resource.Variants)
                 if (variant.IsIncomplete)
                     return true;
@@ -161,9 +162,10 @@ internal sealed class ResponseStore : IDisposable
     /// <summary>Removes one stored response, if it is still there.</summary>
     public void Remove(string key, StoredResponse response)
     {
-        lock (StripeOf(key))
-            if (_cache.Get(key) is CachedResource resource && resource.Variants.Contains(response))
-                Drop_NeedsLock(resource);
+        var stripe = StripeOf(key);
+        lock (stripe.Lock)
+            if (stripe.Get(key) is { } resource && resource.Variants.Contains(response))
+                Drop_NeedsLock(stripe, resource);
     }
 
     /// <summary>Takes out what an invalidation hides for good.</summary>
@@ -180,11 +182,12 @@ internal sealed class ResponseStore : IDisposable
     public void Dispose()
     {
         _sweepTimer.Dispose();
-        _cache.Dispose();
+        foreach (var stripe in _stripes)
+            stripe.Dispose();
         _eviction.Clear();
     }
 
-    private Lock StripeOf(string key) => _stripes[string.GetHashCode(key) & (Stripes - 1)];
+    private Stripe StripeOf(ReadOnlySpan<char> key) => _stripes[string.GetHashCode(key) & (Stripes - 1)];
 
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset? other) => other > one ? other.Value : one;
 
@@ -248,14 +251,27 @@ internal sealed class ResponseStore : IDisposable
 
     private void RemoveIf(CachedResource victim)
     {
-        lock (StripeOf(victim.Key))
-            if (ReferenceEquals(_cache.Get(victim.Key), victim))
-                _cache.Remove(victim.Key);
+        var stripe = StripeOf(victim.Key);
+        lock (stripe.Lock)
+            if (stripe.Get(victim.Key) == victim)
+                stripe.Cache.Remove(victim.Key);
     }
 
-    private void Drop_NeedsLock(CachedResource resource)
+    private void Drop_NeedsLock(Stripe stripe, CachedResource resource)
     {
-        _cache.Remove(resource.Key);
+        stripe.Cache.Remove(resource.Key);
         _eviction.Remove(resource);
+    }
+
+    private sealed class Stripe(CacheClock clock) : IDisposable
+    {
+        public readonly Lock Lock = new();
+
+        /// <summary>It need not look for what has expired: the sweep does.</summary>
+        public readonly MemoryCache Cache = new(new MemoryCacheOptions { Clock = clock, ExpirationScanFrequency = TimeSpan.MaxValue });
+
+        public CachedResource? Get(object key) => Cache.Get(key) as CachedResource;
+
+        public void Dispose() => Cache.Dispose();
     }
 }

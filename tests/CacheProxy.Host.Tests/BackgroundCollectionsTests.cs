@@ -1,0 +1,27 @@
+using CacheProxy.Tests.Scenarios;
+
+namespace CacheProxy.Host.Tests;
+
+/// <summary>What keeps the collector's background thread at work.</summary>
+public class BackgroundCollectionsTests
+{
+    [Fact]
+    public async Task Large_heap_is_collected_in_the_background_each_interval()
+    {
+        var time = new ManualTime();
+        using var collections = new BackgroundCollections(time);
+        await collections.StartAsync(TestContext.Current.CancellationToken);
+        var heap = new byte[64][];
+        for (var i = 0; i < heap.Length; i++)
+            heap[i] = new byte[BackgroundCollections.Large / heap.Length];
+        for (var round = 0; round < 3; round++)
+        {
+            GC.Collect(); // one that is under way comes to its end
+            var before = GC.CollectionCount(GC.MaxGeneration);
+            time.Advance(BackgroundCollections.Interval);
+            GC.CollectionCount(GC.MaxGeneration).ShouldBeGreaterThan(before);
+        }
+        await collections.StopAsync(TestContext.Current.CancellationToken);
+        GC.KeepAlive(heap);
+    }
+}
