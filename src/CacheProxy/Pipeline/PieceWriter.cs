@@ -1,6 +1,9 @@
+using System.IO.Pipelines;
 using CacheProxy.Fetching;
 using CacheProxy.Storage;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace CacheProxy.Pipeline;
 
@@ -13,27 +16,42 @@ internal sealed class PieceWriter : IDisposable
     /// <summary>The server copies what it cannot send at once; a body up to this length is all in its buffer, and nothing of ours is held.</summary>
     private const int Uncounted = 64 << 10;
 
-    private readonly HttpContext _client;
+    private readonly HttpContext? _client;
+    private readonly ConnectionContext? _connection;
+    private readonly PipeWriter _output;
+    private readonly CancellationToken _gone;
+    private readonly MinDataRate? _rate;
+    private readonly TimeProvider? _time;
     private readonly DeliveryBudget _budget;
     private readonly Body? _body;
     private readonly Recording? _recording;
     private readonly CancellationTokenSource? _end;
     private readonly CancellationTokenRegistration _aborted;
+    private ITimer? _patience;
     private long _turn;
     private bool _isSlow;
     private volatile bool _isCut;
 
     private PieceWriter(HttpContext client, DeliveryBudget budget, Body? body, Recording? recording, long length)
-    {
+        : this(client.Response.BodyWriter, budget, body, recording, length, client.RequestAborted) =>
         _client = client;
+
+    private PieceWriter(PipeWriter output, DeliveryBudget budget, Body? body, Recording? recording, long length, CancellationToken gone)
+    {
+        _output = output;
+        _gone = gone;
         _budget = budget;
         _body = body;
         _recording = recording;
         if (length <= Uncounted)
             return;
         _end = new CancellationTokenSource(); // never disposed: it may be cut at the very moment in which it ends by itself
-        _aborted = client.RequestAborted.UnsafeRegister(static end => ((CancellationTokenSource)end!).Cancel(), _end);
+        _aborted = gone.UnsafeRegister(static end => ((CancellationTokenSource)end!).Cancel(), _end);
     }
+
+    private PieceWriter(ConnectionContext connection, PipeWriter output, MinDataRate? rate, TimeProvider time, DeliveryBudget budget, Body body)
+        : this(output, budget, body, null, body.Length, connection.ConnectionClosed) =>
+        (_connection, _rate, _time) = (connection, rate, time);
 
     /// <summary>The one thing in memory that it reads from: counted once, whoever else reads it.</summary>
     public object Source => (object?)(_body ?? _recording!.Body) ?? _recording!;
@@ -56,25 +74,40 @@ internal sealed class PieceWriter : IDisposable
     public static PieceWriter Of(HttpContext client, DeliveryBudget budget, Recording recording, long? length) =>
         new(client, budget, null, recording, length ?? long.MaxValue);
 
+    /// <param name="connection">Whom it writes to, below the server's HTTP layer.</param>
+    /// <param name="output">Where it is written.</param>
+    /// <param name="rate">How fast the client has to take each piece; <c>null</c>: as slowly as it likes.</param>
+    /// <param name="time">What that is measured by.</param>
+    /// <param name="budget">Where it counts when the client is slow.</param>
+    /// <param name="body">A stored body of more than 64 KiB.</param>
+    public static PieceWriter Of(ConnectionContext connection, PipeWriter output, MinDataRate? rate, TimeProvider time, DeliveryBudget budget, Body body) =>
+        new(connection, output, rate, time, budget, body);
+
     /// <summary>Writes a piece.</summary>
     /// <returns>Whether the client takes more.</returns>
     public async ValueTask<bool> WriteAsync(ReadOnlyMemory<byte> piece)
     {
-        var written = _client.Response.BodyWriter.WriteAsync(piece, _end?.Token ?? _client.RequestAborted);
+        var written = _output.WriteAsync(piece, _end?.Token ?? _gone);
         if (_end is not null && (_isSlow || !written.IsCompleted))
             OnSlow();
+        if (_rate is { } rate && !written.IsCompleted)
+        {
+            _patience ??= _time!.CreateTimer(static writer => ((PieceWriter)writer!).Cut(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _patience.Change(rate.GracePeriod + TimeSpan.FromSeconds(piece.Length / rate.BytesPerSecond), Timeout.InfiniteTimeSpan);
+        }
         try
         {
             return await written is { IsCompleted: false, IsCanceled: false };
         }
-        catch (OperationCanceledException) when (_isCut)
+        catch (OperationCanceledException) when (_isCut || _connection is not null)
         {
             return false;
         }
         finally
         {
+            _patience?.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             if (_isCut)
-                _client.Abort();
+                Abort();
         }
     }
 
@@ -90,6 +123,13 @@ internal sealed class PieceWriter : IDisposable
         if (_isSlow)
             _budget.Leave(this);
         _aborted.Dispose();
+        _patience?.Dispose();
+    }
+
+    private void Abort()
+    {
+        _client?.Abort();
+        _connection?.Abort(new ConnectionAbortedException("The client took the body too slowly."));
     }
 
     private void OnSlow()

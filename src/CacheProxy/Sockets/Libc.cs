@@ -69,6 +69,32 @@ internal static unsafe partial class Libc
         }
     }
 
+    /// <summary>Sends what lies in several places.</summary>
+    /// <returns>How many bytes; negative: the error's number.</returns>
+    public static int Send(SafeSocketHandle socket, Span<Vector> vectors)
+    {
+        try
+        {
+            fixed (Vector* start = vectors)
+            {
+                var message = new Message { Vectors = start, Count = vectors.Length };
+                while (true)
+                {
+                    var sent = sendmsg(socket, &message, DontWait | NoSignal);
+                    if (sent >= 0)
+                        return (int)sent;
+                    var error = Marshal.GetLastPInvokeError();
+                    if (error != Interrupted)
+                        return -error;
+                }
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            return -BadDescriptor;
+        }
+    }
+
     [LibraryImport("libc", SetLastError = true)]
     private static partial int epoll_create1(int flags);
 
@@ -80,6 +106,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint send(SafeSocketHandle socket, byte* bytes, nint length, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint sendmsg(SafeSocketHandle socket, Message* message, int flags);
 
     private static int Receive(SafeSocketHandle socket, byte* start, int length, int flags)
     {
@@ -99,5 +128,26 @@ internal static unsafe partial class Libc
         {
             return 0;
         }
+    }
+
+    /// <summary>struct iovec.</summary>
+    public struct Vector
+    {
+        public nint Start;
+        public nint Length;
+    }
+
+    /// <summary>struct msghdr, as 64-bit systems have it.</summary>
+    private struct Message
+    {
+#pragma warning disable CS0649 // zero
+        public nint Name;
+        public nint NameLength;
+        public Vector* Vectors;
+        public nint Count;
+        public nint Control;
+        public nint ControlLength;
+        public nint Flags;
+#pragma warning restore CS0649
     }
 }

@@ -40,6 +40,16 @@ internal sealed class Body
     /// <summary>Bytes this takes in memory, measured on a 64-bit runtime.</summary>
     public long Size => ObjectBytes + ArrayBytes + (IsAbsent ? 0 : Length) + (_segments.Length * (ArrayBytes + ReferenceBytes));
 
+    /// <summary>All full but the last.</summary>
+    public ReadOnlySpan<byte[]> Segments
+    {
+        get
+        {
+            RefuseAbsent();
+            return _segments;
+        }
+    }
+
     /// <summary>Whether the store's budget counts it.</summary>
     public bool IsStored => Volatile.Read(ref _owners) > 0;
 

@@ -52,6 +52,11 @@ internal sealed class FastHits : IDisposable
 
     public NeutralFields Fields { get; }
 
+    /// <summary>Where slow clients are counted.</summary>
+    public DeliveryBudget Deliveries => _core.Deliveries;
+
+    public TimeProvider Time => _core.Time;
+
     /// <summary>The server's own instrument, which counts these hits as all others; <c>null</c> before it is made.</summary>
     public Histogram<double>? Duration { get; private set; }
 
@@ -95,9 +100,11 @@ internal sealed class FastHits : IDisposable
     /// <param name="isFromTrustedProxy">Whether its word on the scheme counts; <c>null</c> when that is not known here.</param>
     /// <param name="output">Where the answer is written, not sent.</param>
     /// <param name="started">When the request came, if somebody listens to <see cref="Duration"/>.</param>
+    /// <param name="rest">The body, where it does not lie in the block and follows what was written; <c>null</c>: nothing does.</param>
     /// <returns>How many bytes were written; 0: the request is for the pipeline.</returns>
-    public int Answer(in PlainRequest request, bool? isFromTrustedProxy, PipeWriter output, long started)
+    public int Answer(in PlainRequest request, bool? isFromTrustedProxy, PipeWriter output, long started, out Body? rest)
     {
+        rest = null;
         if (_isStopped || Tracing.HasListeners() || (isFromTrustedProxy is null && !request.ForwardedScheme.IsEmpty))
             return 0;
         var scheme = isFromTrustedProxy is true && request.ForwardedScheme.Length == 5 ? "https" : "http";
@@ -130,6 +137,7 @@ internal sealed class FastHits : IDisposable
         {
             stored.Release();
         }
+        rest = isNotModified ? null : stored.LargeBody;
         _core.Metrics.Record(outcome, isNotModified ? 0 : stored.BodyLength);
         if (_core.HotKeys is { } hotKeys && !request.HasCookie)
             hotKeys.OnHit(key);
@@ -168,7 +176,7 @@ internal sealed class FastHits : IDisposable
     {
         var transport = connection.Transport;
         bool? isTrusted = connection.RemoteEndPoint is IPEndPoint peer ? isTrustedProxy?.Invoke(peer.Address) : null;
-        connection.Transport = new HitConnection(transport, this, limits, isTrusted);
+        connection.Transport = new HitConnection(connection, this, limits, isTrusted);
         try
         {
             await next(connection);

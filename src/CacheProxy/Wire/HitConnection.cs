@@ -2,6 +2,9 @@ using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using CacheProxy.Pipeline;
+using CacheProxy.Sockets;
+using CacheProxy.Storage;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace CacheProxy.Wire;
@@ -18,7 +21,7 @@ namespace CacheProxy.Wire;
 /// keep-alive time-out at least. One thread at a time is in here, as with any pipe reader, but for <see cref="CancelPendingRead"/>.
 /// </para>
 /// </remarks>
-internal sealed class HitConnection(IDuplexPipe connection, FastHits hits, KestrelServerLimits limits, bool? isFromTrustedProxy) : PipeReader, IDuplexPipe
+internal sealed class HitConnection(ConnectionContext connection, FastHits hits, KestrelServerLimits limits, bool? isFromTrustedProxy) : PipeReader, IDuplexPipe
 {
     /// <summary>So many bytes are written before they are sent: pipelined requests share a send.</summary>
     private const int SendAtBytes = 32 << 10;
@@ -26,8 +29,12 @@ internal sealed class HitConnection(IDuplexPipe connection, FastHits hits, Kestr
     /// <summary>After so many answers others get the thread.</summary>
     private const int MaxInTurn = 256;
 
-    private readonly PipeReader _input = connection.Input;
-    private readonly PipeWriter _output = connection.Output;
+    /// <summary>So many bytes of large bodies count as an answer in that.</summary>
+    private const int BytesOfAnswer = 16 << 10;
+
+    private readonly PipeReader _input = connection.Transport.Input;
+    private readonly PipeWriter _output = connection.Transport.Output;
+    private readonly EventOutput? _gathering = connection.Transport.Output as EventOutput;
     private readonly int _maxFields = limits.MaxRequestHeaderCount;
     private readonly long _maxOpen = (long)(limits.KeepAliveTimeout / 2).TotalMilliseconds;
     private bool _isOpen;
@@ -87,23 +94,24 @@ internal sealed class HitConnection(IDuplexPipe connection, FastHits hits, Kestr
             var buffer = read.Buffer;
             var isOther = read.IsCanceled || read.IsCompleted;
             var unsent = 0;
-            while (!read.IsCanceled && !buffer.IsEmpty && unsent < SendAtBytes)
+            Body? rest = null;
+            while (!read.IsCanceled && !buffer.IsEmpty && unsent < SendAtBytes && rest is null)
             {
                 var started = hits.Duration is { Enabled: true } ? Stopwatch.GetTimestamp() : 0;
                 if (Environment.TickCount64 - _openedAt > _maxOpen
                     || !PlainRequest.TryRead(buffer.FirstSpan, _maxFields, hits.Fields, out var request)
-                    || hits.Answer(request, isFromTrustedProxy, _output, started) is not (> 0 and var written))
+                    || hits.Answer(request, isFromTrustedProxy, _output, started, out rest) is not (> 0 and var written))
                 {
                     isOther = true;
                     break;
                 }
                 buffer = buffer.Slice(request.Length);
                 unsent += written;
-                inTurn++;
+                inTurn += 1 + (int)((rest?.Length ?? 0) / BytesOfAnswer);
             }
             if (!isOther)
                 _input.AdvanceTo(buffer.Start);
-            if (unsent > 0)
+            if (unsent > 0 && rest is null)
             {
                 _isSending = true;
                 var sent = await _output.FlushAsync(cancellation);
@@ -113,6 +121,11 @@ internal sealed class HitConnection(IDuplexPipe connection, FastHits hits, Kestr
                     _isOpen = false;
                     return await _input.ReadAsync(cancellation); // the end of it, which Kestrel is to see
                 }
+            }
+            if (rest is not null && !await DeliverAsync(rest) && !isOther)
+            {
+                _isOpen = false;
+                return await _input.ReadAsync(cancellation);
             }
             if (isOther)
             {
@@ -125,5 +138,30 @@ internal sealed class HitConnection(IDuplexPipe connection, FastHits hits, Kestr
                 await Task.Yield();
             }
         }
+    }
+
+    /// <summary>
+    /// Sends what was written, and a large body from where it lies. Whoever wants the connection meanwhile waits for its end; a client that does not take it
+    /// is cut off.
+    /// </summary>
+    private ValueTask<bool> DeliverAsync(Body body)
+    {
+        var sent = _gathering?.TrySend(body.Segments, 0) ?? 0;
+        return sent == body.Length ? new(true) : DeliverAsync(body, sent);
+    }
+
+    /// <summary>What the client does not take at once.</summary>
+    private async ValueTask<bool> DeliverAsync(Body body, long sent)
+    {
+        using var writer = PieceWriter.Of(connection, _output, limits.MinResponseDataRate, hits.Time, hits.Deliveries, body);
+        while (sent < body.Length)
+        {
+            var piece = body.Pieces(sent, body.Length - sent).First();
+            if (!await writer.WriteAsync(piece))
+                return false;
+            sent += piece.Length;
+            sent += _gathering?.TrySend(body.Segments, sent) ?? 0; // the client reads: perhaps it takes all of the rest
+        }
+        return true;
     }
 }

@@ -17,21 +17,21 @@ internal static class HitText
     private static readonly SearchValues<byte> Plain = SearchValues.Create([.. "\r\n\t"u8, .. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (byte)c)]);
 
     /// <summary>
-    /// Whether the answer to a plain request is the whole of it, with nothing for Kestrel to add: head and body in the block, the head plain ASCII with
-    /// a Date, the same for everyone. While held.
+    /// Whether the answer to a plain request is the whole of it, with nothing for Kestrel to add: the head plain ASCII with a Date, the same for
+    /// everyone. While held.
     /// </summary>
     public static bool CanWrite(StoredResponse stored) =>
-        stored is { VaryFields.Length: 0, Trailers: null, LargeBody: null, Facts.Date: not null }
+        stored is { VaryFields.Length: 0, Trailers: null, IsIncomplete: false, Facts.Date: not null }
         && stored.Facts.StatusCode is >= 200 and < 600 and not (204 or 205 or 206 or 304)
         && Ascii.IsValid(stored.ReasonPhrase) && !stored.Lines.ContainsAnyExcept(Plain);
 
-    /// <summary>Writes head and body, or a 304 instead of them, and returns the length. While held.</summary>
+    /// <summary>Writes the head, and the body where it lies in the block, or a 304 instead of them, and returns their length. While held.</summary>
     public static int Write(IBufferWriter<byte> output, StoredResponse stored, bool isNotModified, TimeSpan age, string cacheStatus)
     {
         var status = isNotModified ? StatusCodes.Status304NotModified : stored.Facts.StatusCode;
         var reason = (isNotModified ? null : stored.ReasonPhrase) ?? ReasonPhrases.GetReasonPhrase(status);
         var lines = isNotModified ? stored.LinesOfNotModified : stored.Lines;
-        var body = isNotModified ? default : stored.BlockBody;
+        var body = isNotModified || stored.LargeBody is not null ? default : stored.BlockBody;
         var text = new Text(output.GetSpan(OwnBytes + reason.Length + cacheStatus.Length + lines.Length + body.Length));
         text.Add("HTTP/1.1 "u8);
         text.Add(status);
@@ -41,7 +41,7 @@ internal static class HitText
         if (!isNotModified)
         {
             text.Add("Content-Length: "u8);
-            text.Add(body.Length);
+            text.Add(stored.BodyLength);
             text.Add("\r\n"u8);
         }
         text.Add(lines);
