@@ -73,7 +73,9 @@ internal sealed class FastRoutes : IDisposable
     /// </summary>
     private void Changed()
     {
+        var before = _epoch;
         _epoch = new Epoch(false);
+        before.Leaves.Clear(); // what is stored under it is kept for longer than its endpoints should be
         _settled.Change(RoutingSettles, Timeout.InfiniteTimeSpan);
     }
 

@@ -85,7 +85,8 @@ internal sealed partial class HttpCacheMiddleware(RequestDelegate next, CacheCor
         switch (decision.Verb)
         {
             case ReuseVerb.Serve:
-                core.FastHits?.OnHit(context, resource!, stored!, settings); // while it is held
+                if (uri.SearchRule is null)
+                    core.FastHits?.OnHit(context, resource!, stored!, settings); // while it is held
                 var hit = ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Hit));
                 if (core.HotKeys is { } hotKeys && !head.HasCredentials)
                     hotKeys.OnHit(uri);
@@ -115,13 +116,16 @@ internal sealed partial class HttpCacheMiddleware(RequestDelegate next, CacheCor
         return FetchAsync(context, uri, OrderOf(context, uri, settings, stored, decision, need), resource, reason, head.HasCredentials);
     }
 
+    /// <summary>What was found by a rule on the query may be another route's by its own.</summary>
+    private FastLeave? LeaveOf(HttpContext context, in TargetUri uri, RouteSettings settings) => uri.SearchRule is null ? core.FastHits?.LeaveOf(context, settings) : null;
+
     private FetchOrder OrderOf(HttpContext context, in TargetUri uri, RouteSettings settings, StoredResponse? stored, ReuseDecision decision, in Need need) =>
         // Only staleness is excused by an error: what this request may not have at all, it may not have then either; nor what may be from before
         // its client's own write.
         new(CacheKey.Text(uri), settings,
             Validating: decision.Verb == ReuseVerb.Validate ? stored : null,
             Stale: decision.Reason is ReuseReason.Stale && need.IsMetAt(core.Node.Standing.Shared) ? stored : null,
-            Since: core.Time.GetTimestamp(), need, uri.SearchRule, Leave: core.FastHits?.LeaveOf(context, settings));
+            Since: core.Time.GetTimestamp(), need, uri.SearchRule, Leave: LeaveOf(context, uri, settings));
 
     /// <summary>Asks the origin, or waits with others for an answer to the same question.</summary>
     private async Task FetchAsync(
@@ -277,7 +281,7 @@ internal sealed partial class HttpCacheMiddleware(RequestDelegate next, CacheCor
         {
             core.Fetcher.Start(context, next, flight, new FetchOrder(
                 cacheKey, settings, Validation.HasValidator(stored.Facts) ? stored : null, stored, core.Time.GetTimestamp(), SearchRule: uri.SearchRule,
-                Leave: core.FastHits?.LeaveOf(context, settings)));
+                Leave: LeaveOf(context, uri, settings)));
         }
         catch (Exception exception)
         {

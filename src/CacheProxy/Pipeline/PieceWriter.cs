@@ -14,7 +14,10 @@ namespace CacheProxy.Pipeline;
 internal sealed class PieceWriter : IDisposable
 {
     /// <summary>The server copies what it cannot send at once; a body up to this length is all in its buffer, and nothing of ours is held.</summary>
-    private const int Uncounted = 64 << 10;
+    private const int Uncounted = StoredResponse.LargestBlockBody;
+
+    /// <summary>However slow a client may be: what the kernel holds for it is minutes at any rate that is of use.</summary>
+    private static readonly TimeSpan LongestPatience = TimeSpan.FromHours(2);
 
     private readonly HttpContext? _client;
     private readonly ConnectionContext? _connection;
@@ -28,7 +31,7 @@ internal sealed class PieceWriter : IDisposable
     private readonly CancellationTokenSource? _end;
     private readonly CancellationTokenRegistration _aborted;
     private ITimer? _patience;
-    private long _turn;
+    private long _turn, _credit;
     private bool _isSlow;
     private volatile bool _isCut;
 
@@ -90,14 +93,13 @@ internal sealed class PieceWriter : IDisposable
         var written = _output.WriteAsync(piece, _end?.Token ?? _gone);
         if (_end is not null && (_isSlow || !written.IsCompleted))
             OnSlow();
-        if (_rate is { } rate && !written.IsCompleted)
-        {
-            _patience ??= _time!.CreateTimer(static writer => ((PieceWriter)writer!).Cut(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            _patience.Change(rate.GracePeriod + TimeSpan.FromSeconds(piece.Length / rate.BytesPerSecond), Timeout.InfiniteTimeSpan);
-        }
+        if (!written.IsCompleted)
+            WaitFor(piece.Length);
+        var isTaken = false;
         try
         {
-            return await written is { IsCompleted: false, IsCanceled: false };
+            isTaken = await written is { IsCompleted: false, IsCanceled: false };
+            return isTaken;
         }
         catch (OperationCanceledException) when (_isCut || _connection is not null)
         {
@@ -106,10 +108,13 @@ internal sealed class PieceWriter : IDisposable
         finally
         {
             _patience?.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            if (_isCut)
+            if (_isCut || (_connection is not null && !isTaken)) // below HTTP nobody else knows that the body is cut
                 Abort();
         }
     }
+
+    /// <summary>The client's kernel was given so many bytes besides the pieces: it may have to take them before it takes the next.</summary>
+    public void OnSent(long bytes) => _credit += bytes;
 
     /// <summary>Cuts the client off: its connection, or its HTTP/2 stream, is aborted. Nothing happens when it has all of it already.</summary>
     public void Cut()
@@ -124,6 +129,17 @@ internal sealed class PieceWriter : IDisposable
             _budget.Leave(this);
         _aborted.Dispose();
         _patience?.Dispose();
+    }
+
+    /// <summary>It waits for its client, but not longer than the least rate allows for all that was given to it since it last waited.</summary>
+    private void WaitFor(int bytes)
+    {
+        if (_rate is not { } rate)
+            return;
+        var seconds = Math.Min(rate.GracePeriod.TotalSeconds + ((_credit + bytes) / rate.BytesPerSecond), LongestPatience.TotalSeconds);
+        _credit = 0;
+        _patience ??= _time!.CreateTimer(static writer => ((PieceWriter)writer!).Cut(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _patience.Change(TimeSpan.FromSeconds(seconds), Timeout.InfiniteTimeSpan);
     }
 
     private void Abort()

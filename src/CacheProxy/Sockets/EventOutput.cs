@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
 
 namespace CacheProxy.Sockets;
@@ -9,12 +8,9 @@ namespace CacheProxy.Sockets;
 /// What goes to a client: sent where it is flushed, on the caller's thread; what the kernel does not take at once waits for the loop. Once the other
 /// end is gone everything is dropped, as by a pipe whose reader is.
 /// </summary>
-internal sealed class EventOutput(EventConnection connection) : PipeWriter, IValueTaskSource<FlushResult>
+internal sealed partial class EventOutput(EventConnection connection) : PipeWriter, IValueTaskSource<FlushResult>
 {
     private const int Smallest = 4 << 10, Further = 64 << 10;
-
-    /// <summary>How many places one call of the system is told.</summary>
-    private const int MostVectors = 64;
 
     private readonly Queue<(byte[] Bytes, int Length)> _full = new();
     private ManualResetValueTaskSourceCore<FlushResult> _source;
@@ -56,34 +52,6 @@ internal sealed class EventOutput(EventConnection connection) : PipeWriter, IVal
         if (Send() != Sending.Blocked)
             return new(new FlushResult(TryTakeCancellation(), _isOver));
         return cancellationToken.CanBeCanceled ? FlushCancelableAsync(cancellationToken) : FinishAsync();
-    }
-
-    /// <summary>Sends what was written and then the segments, from where they lie: as much as the kernel takes now.</summary>
-    /// <param name="segments">What follows.</param>
-    /// <param name="offset">So many bytes of it have been sent before.</param>
-    /// <returns>How many bytes of the segments were sent.</returns>
-    public long TrySend(ReadOnlySpan<byte[]> segments, long offset)
-    {
-        if (_isWaiting)
-            throw new InvalidOperationException("Somebody flushes.");
-        if (_full.Count > 0 && Send() != Sending.All)
-            return 0;
-        while (!segments.IsEmpty && offset >= segments[0].Length)
-        {
-            offset -= segments[0].Length;
-            segments = segments[1..];
-        }
-        var total = 0L;
-        while (!segments.IsEmpty && !_isOver)
-        {
-            var taken = SendVectors(segments[..Math.Min(segments.Length, MostVectors - 1)], offset, out var all);
-            total += taken;
-            if (taken < all)
-                break;
-            offset = 0;
-            segments = segments[Math.Min(segments.Length, MostVectors - 1)..];
-        }
-        return total;
     }
 
     public override void CancelPendingFlush()
@@ -219,54 +187,6 @@ internal sealed class EventOutput(EventConnection connection) : PipeWriter, IVal
             _sent = _end = 0;
         }
         return Sending.All;
-    }
-
-    /// <returns>How many bytes of the segments.</returns>
-    private long SendVectors(ReadOnlySpan<byte[]> segments, long offset, out long all)
-    {
-        Span<GCHandle> pins = stackalloc GCHandle[MostVectors];
-        Span<Libc.Vector> vectors = stackalloc Libc.Vector[MostVectors];
-        var count = 0;
-        var before = _end - _sent;
-        if (before > 0)
-        {
-            pins[count] = GCHandle.Alloc(_buffer, GCHandleType.Pinned);
-            vectors[count] = new() { Start = pins[count].AddrOfPinnedObject() + _sent, Length = before };
-            count++;
-        }
-        all = -offset;
-        foreach (var segment in segments)
-        {
-            pins[count] = GCHandle.Alloc(segment, GCHandleType.Pinned);
-            vectors[count] = new() { Start = pins[count].AddrOfPinnedObject() + (nint)offset, Length = segment.Length - (nint)offset };
-            count++;
-            all += segment.Length;
-            offset = 0;
-        }
-        var sent = Libc.Send(connection.Handle, vectors[..count]);
-        foreach (var pin in pins[..count])
-            pin.Free();
-        if (sent < 0)
-        {
-            if (sent != -Libc.TryAgain)
-            {
-                End();
-                connection.OnEnd();
-            }
-            return 0;
-        }
-        if (sent < before)
-        {
-            _sent += sent;
-            return 0;
-        }
-        if (_buffer is not null)
-        {
-            ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = null;
-            _sent = _end = 0;
-        }
-        return sent - before;
     }
 
     private Sending Send(ReadOnlySpan<byte> bytes, ref int sent)

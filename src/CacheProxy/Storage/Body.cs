@@ -40,7 +40,7 @@ internal sealed class Body
     /// <summary>Bytes this takes in memory, measured on a 64-bit runtime.</summary>
     public long Size => ObjectBytes + ArrayBytes + (IsAbsent ? 0 : Length) + (_segments.Length * (ArrayBytes + ReferenceBytes));
 
-    /// <summary>All full but the last.</summary>
+    /// <summary>All of it, in pieces of at most 64 KiB.</summary>
     public ReadOnlySpan<byte[]> Segments
     {
         get

@@ -100,9 +100,9 @@ internal sealed class FastHits : IDisposable
     /// <param name="isFromTrustedProxy">Whether its word on the scheme counts; <c>null</c> when that is not known here.</param>
     /// <param name="output">Where the answer is written, not sent.</param>
     /// <param name="started">When the request came, if somebody listens to <see cref="Duration"/>.</param>
-    /// <param name="rest">The body, where it does not lie in the block and follows what was written; <c>null</c>: nothing does.</param>
+    /// <param name="rest">What follows, where the body does not lie in the block; <c>null</c>: nothing does.</param>
     /// <returns>How many bytes were written; 0: the request is for the pipeline.</returns>
-    public int Answer(in PlainRequest request, bool? isFromTrustedProxy, PipeWriter output, long started, out Body? rest)
+    public int Answer(in PlainRequest request, bool? isFromTrustedProxy, PipeWriter output, long started, out LargeHit? rest)
     {
         rest = null;
         if (_isStopped || Tracing.HasListeners() || (isFromTrustedProxy is null && !request.ForwardedScheme.IsEmpty))
@@ -137,13 +137,22 @@ internal sealed class FastHits : IDisposable
         {
             stored.Release();
         }
-        rest = isNotModified ? null : stored.LargeBody;
         _core.Metrics.Record(outcome, isNotModified ? 0 : stored.BodyLength);
         if (_core.HotKeys is { } hotKeys && !request.HasCookie)
             hotKeys.OnHit(key);
-        if (started != 0)
-            Record(scheme, isNotModified ? StatusCodes.Status304NotModified : stored.Facts.StatusCode, leave.Route, Stopwatch.GetElapsedTime(started));
+        var status = isNotModified ? StatusCodes.Status304NotModified : stored.Facts.StatusCode;
+        if (stored.LargeBody is { } body && !isNotModified)
+            rest = new LargeHit(body, scheme, status, leave.Route, started);
+        else if (started != 0)
+            Record(scheme, status, leave.Route, started);
         return written;
+    }
+
+    /// <summary>The last of it is sent.</summary>
+    public void OnDelivered(LargeHit hit)
+    {
+        if (hit.Started != 0)
+            Record(hit.Scheme, hit.Status, hit.Route, hit.Started);
     }
 
     public void Dispose() => _meters.Dispose();
@@ -161,12 +170,12 @@ internal sealed class FastHits : IDisposable
     }
 
     /// <summary>With the tags that the hosting layer gives it.</summary>
-    private void Record(string scheme, int status, string? route, TimeSpan duration)
+    private void Record(string scheme, int status, string? route, long started)
     {
         var tags = new TagList { { "url.scheme", scheme }, { "http.request.method", "GET" }, { "network.protocol.version", "1.1" }, { "http.response.status_code", status } };
         if (route is not null)
             tags.Add("http.route", route);
-        Duration!.Record(duration.TotalSeconds, tags);
+        Duration!.Record(Stopwatch.GetElapsedTime(started).TotalSeconds, tags);
     }
 
     private bool IsTakenBy(KestrelServerOptions kestrel) =>
@@ -187,3 +196,11 @@ internal sealed class FastHits : IDisposable
         }
     }
 }
+
+/// <summary>An answer of which the head is written and the body is not.</summary>
+/// <param name="Body">The body.</param>
+/// <param name="Scheme">As metrics have it, like what follows.</param>
+/// <param name="Status">The status code.</param>
+/// <param name="Route">The route's pattern.</param>
+/// <param name="Started">When the request came; 0: nobody asks.</param>
+internal sealed record LargeHit(Body Body, string Scheme, int Status, string? Route, long Started);

@@ -3,7 +3,6 @@ using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using CacheProxy.Pipeline;
 using CacheProxy.Sockets;
-using CacheProxy.Storage;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -94,7 +93,7 @@ internal sealed class HitConnection(ConnectionContext connection, FastHits hits,
             var buffer = read.Buffer;
             var isOther = read.IsCanceled || read.IsCompleted;
             var unsent = 0;
-            Body? rest = null;
+            LargeHit? rest = null;
             while (!read.IsCanceled && !buffer.IsEmpty && unsent < SendAtBytes && rest is null)
             {
                 var started = hits.Duration is { Enabled: true } ? Stopwatch.GetTimestamp() : 0;
@@ -107,7 +106,7 @@ internal sealed class HitConnection(ConnectionContext connection, FastHits hits,
                 }
                 buffer = buffer.Slice(request.Length);
                 unsent += written;
-                inTurn += 1 + (int)((rest?.Length ?? 0) / BytesOfAnswer);
+                inTurn += 1 + (int)((rest?.Body.Length ?? 0) / BytesOfAnswer);
             }
             if (!isOther)
                 _input.AdvanceTo(buffer.Start);
@@ -142,26 +141,35 @@ internal sealed class HitConnection(ConnectionContext connection, FastHits hits,
 
     /// <summary>
     /// Sends what was written, and a large body from where it lies. Whoever wants the connection meanwhile waits for its end; a client that does not take it
-    /// is cut off.
+    /// as fast as it must is cut off.
     /// </summary>
-    private ValueTask<bool> DeliverAsync(Body body)
+    /// <returns>Whether all is sent. Otherwise the connection is aborted: nothing may follow a body that was cut.</returns>
+    private ValueTask<bool> DeliverAsync(LargeHit hit)
     {
-        var sent = _gathering?.TrySend(body.Segments, 0) ?? 0;
-        return sent == body.Length ? new(true) : DeliverAsync(body, sent);
+        var segments = hit.Body.Segments;
+        var (index, offset) = (0, 0);
+        var sent = _gathering?.TrySend(segments, ref index, ref offset) ?? 0;
+        if (index < segments.Length)
+            return DeliverAsync(hit, index, offset, sent);
+        hits.OnDelivered(hit);
+        return new(true);
     }
 
     /// <summary>What the client does not take at once.</summary>
-    private async ValueTask<bool> DeliverAsync(Body body, long sent)
+    private async ValueTask<bool> DeliverAsync(LargeHit hit, int index, int offset, long sent)
     {
+        var body = hit.Body;
         using var writer = PieceWriter.Of(connection, _output, limits.MinResponseDataRate, hits.Time, hits.Deliveries, body);
-        while (sent < body.Length)
+        while (index < body.Segments.Length)
         {
-            var piece = body.Pieces(sent, body.Length - sent).First();
-            if (!await writer.WriteAsync(piece))
+            writer.OnSent(sent);
+            if (!await writer.WriteAsync(body.Segments[index].AsMemory(offset)))
                 return false;
-            sent += piece.Length;
-            sent += _gathering?.TrySend(body.Segments, sent) ?? 0; // the client reads: perhaps it takes all of the rest
+            index++;
+            offset = 0;
+            sent = _gathering?.TrySend(body.Segments, ref index, ref offset) ?? 0; // the client reads: perhaps it takes all of the rest
         }
+        hits.OnDelivered(hit);
         return true;
     }
 }

@@ -66,6 +66,9 @@ internal sealed class RawClient : IAsyncDisposable
             : await ReadBodyAsync(response, int.MaxValue);
     }
 
+    /// <summary>It will send no more, and reads on.</summary>
+    public void EndSending() => _tcp.Client.Shutdown(SocketShutdown.Send);
+
     /// <summary>Waits for the connection's end; <c>false</c> when bytes come instead.</summary>
     public async Task<bool> IsClosedAsync() => await NextAsync() is null;
 

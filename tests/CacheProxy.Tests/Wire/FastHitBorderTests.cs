@@ -49,6 +49,33 @@ public sealed class FastHitBorderTests
     }
 
     [Fact]
+    public async Task Hit_that_a_rule_on_the_query_has_found_gives_no_leave_to_another_route()
+    {
+        await using var origin = ScriptedOrigin.Answering(r => FastHitTests.Respond("secret", "No-Vary-Search: params=(\"public\")"));
+        var config = new InMemoryConfigProvider(
+            [
+                FastHitTests.Route("open") with
+                {
+                    Order = 1, Match = new RouteMatch { Path = "/p", QueryParameters = [new() { Name = "public", Mode = QueryParameterMatchMode.Exists }] },
+                },
+                FastHitTests.Route("closed") with { Order = 2, Match = new RouteMatch { Path = "/p" }, AuthorizationPolicy = "never" },
+            ], [FastHitTests.Cluster(origin)]);
+        await using var proxy = await RunningProxy.StartAsync(
+            origin.Address, o => o.Routes["open"] = new() { NoVarySearch = true }, fastHits: true, route: r => r with { Match = new RouteMatch { Path = "/never" } },
+            build: b =>
+            {
+                b.Services.AddSingleton<IProxyConfigProvider>(config);
+                b.Services.AddAuthorization(o => o.AddPolicy("never", p => p.RequireAssertion(_ => false)));
+                b.Services.AddAuthentication("none").AddCookie("none", o => o.Events.OnRedirectToLogin = c => { c.Response.StatusCode = 401; return Task.CompletedTask; });
+            },
+            before: app => { app.UseRouting(); app.UseAuthentication(); app.UseAuthorization(); });
+        await using var client = await RawClient.ConnectAsync(proxy);
+        for (var i = 0; i < 3; i++) // learned, fetched under the rule, hit
+            (await FastHitTests.Ask(client, $"/p?public={i}")).Status.ShouldBe(200);
+        (await FastHitTests.Ask(client, "/p")).Status.ShouldBe(401);
+    }
+
+    [Fact]
     public async Task Fallback_policy_of_the_application_sees_every_hit()
     {
         await using var origin = ScriptedOrigin.Answering(r => FastHitTests.Respond("secret"));
