@@ -3,17 +3,22 @@ using System.Runtime;
 namespace CacheProxy.Host;
 
 /// <summary>
-/// Has all of the heap collected in the background every 15 seconds, so that nothing else does it in the foreground.
+/// Has all of a large heap collected in the background every 15 seconds, so that nothing else does it in the foreground.
 /// </summary>
 /// <remarks>
 /// The workstation collector of .NET 10 ends its background thread after 20 seconds without work. The full collection that comes next starts another one but does
 /// not wait for it, and stops the process instead: 0.3 to 0.5 s with a million stored objects, where a background collection stops it for less than 10 ms, twice.
-/// The runtime after it waits (dotnet/runtime issue 13238). The first one stops it for some milliseconds: at the start, when there is little to mark. What it costs is
-/// marking: a few milliseconds each time, half a second of a core with a million objects.
+/// The runtime after it waits (dotnet/runtime issue 13238). What it costs is marking: milliseconds each time, half a second of a core with a million objects.
 /// </remarks>
 internal sealed class BackgroundCollections : IHostedService, IDisposable
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// Of the heap, in bytes. What is less is collected in a few milliseconds in the foreground as well, and is while a heap grows beyond it; an idle service
+    /// is spared the 3 MiB that the background thread takes.
+    /// </summary>
+    public const long Large = 16 << 20;
 
     private readonly ITimer _timer;
 
@@ -24,7 +29,7 @@ internal sealed class BackgroundCollections : IHostedService, IDisposable
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        Collect();
+        _timer.Change(Interval, Timeout.InfiniteTimeSpan);
         return Task.CompletedTask;
     }
 
@@ -38,7 +43,8 @@ internal sealed class BackgroundCollections : IHostedService, IDisposable
 
     private void Collect()
     {
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
+        if (GC.GetTotalMemory(forceFullCollection: false) >= Large)
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
         _timer.Change(Interval, Timeout.InfiniteTimeSpan);
     }
 }

@@ -6,11 +6,14 @@ namespace CacheProxy.Host.Tests;
 public class BackgroundCollectionsTests
 {
     [Fact]
-    public async Task Heap_is_collected_in_each_interval()
+    public async Task Large_heap_is_collected_in_the_background_each_interval()
     {
         var time = new ManualTime();
         using var collections = new BackgroundCollections(time);
         await collections.StartAsync(TestContext.Current.CancellationToken);
+        var heap = new byte[64][];
+        for (var i = 0; i < heap.Length; i++)
+            heap[i] = new byte[BackgroundCollections.Large / heap.Length];
         for (var round = 0; round < 3; round++)
         {
             GC.Collect(); // one that is under way comes to its end
@@ -19,5 +22,6 @@ public class BackgroundCollectionsTests
             GC.CollectionCount(GC.MaxGeneration).ShouldBeGreaterThan(before);
         }
         await collections.StopAsync(TestContext.Current.CancellationToken);
+        GC.KeepAlive(heap);
     }
 }
