@@ -272,6 +272,7 @@ internal sealed class ResponseStore : IDisposable
 
         public CachedResource? Get(object key) => Cache.Get(key) as CachedResource;
 
-        public void Dispose() => Cache.Dispose();
+        /// <summary>Emptied, and not disposed: who looks at this moment, on a thread of his own, is to find nothing instead of an exception that ends the process.</summary>
+        public void Dispose() => Cache.Clear();
     }
 }
