@@ -36,6 +36,19 @@ public sealed class ResponseStoreTests : IDisposable
     }
 
     [Fact]
+    public void Sweep_that_is_under_way_when_the_store_is_closed_finds_nothing()
+    {
+        for (var i = 0; i < 3; i++)
+            _store.Store($"k{i}", Responses.Make([1]), Minute);
+        using var all = _store.All.GetEnumerator();
+        all.MoveNext().ShouldBeTrue();
+        _store.Dispose();
+        all.MoveNext().ShouldBeFalse();
+        _store.RemoveHidden();
+        Find("k0").ShouldBeNull();
+    }
+
+    [Fact]
     public void Nothing_is_stored_without_a_retention()
     {
         _store.Store("a", Responses.Make([1]), TimeSpan.Zero).ShouldBeFalse();
