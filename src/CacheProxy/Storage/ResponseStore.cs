@@ -270,9 +270,19 @@ internal sealed class ResponseStore : IDisposable
         /// <summary>It need not look for what has expired: the sweep does.</summary>
         public readonly MemoryCache Cache = new(new MemoryCacheOptions { Clock = clock, ExpirationScanFrequency = TimeSpan.MaxValue });
 
-        public CachedResource? Get(object key) => Cache.Get(key) as CachedResource;
+        /// <summary><c>null</c> also where the store is closed: who sweeps at that moment is on a thread of his own, and an exception would end the process.</summary>
+        public CachedResource? Get(object key)
+        {
+            try
+            {
+                return Cache.Get(key) as CachedResource;
+            }
+            catch (ObjectDisposedException)
+            {
+                return null;
+            }
+        }
 
-        /// <summary>Emptied, and not disposed: who looks at this moment, on a thread of his own, is to find nothing instead of an exception that ends the process.</summary>
-        public void Dispose() => Cache.Clear();
+        public void Dispose() => Cache.Dispose();
     }
 }
