@@ -52,15 +52,10 @@ internal static unsafe partial class Libc
         {
             fixed (byte* start = bytes)
             {
-                while (true)
-                {
-                    var sent = send(socket, start, bytes.Length, DontWait | NoSignal);
-                    if (sent >= 0)
-                        return (int)sent;
-                    var error = Marshal.GetLastPInvokeError();
-                    if (error != Interrupted)
-                        return -error;
-                }
+                int result;
+                while (!IsOver(send(socket, start, bytes.Length, DontWait | NoSignal), out result))
+                    continue;
+                return result;
             }
         }
         catch (ObjectDisposedException)
@@ -78,15 +73,10 @@ internal static unsafe partial class Libc
             fixed (Vector* start = vectors)
             {
                 var message = new Message { Vectors = start, Count = vectors.Length };
-                while (true)
-                {
-                    var sent = sendmsg(socket, &message, DontWait | NoSignal);
-                    if (sent >= 0)
-                        return (int)sent;
-                    var error = Marshal.GetLastPInvokeError();
-                    if (error != Interrupted)
-                        return -error;
-                }
+                int result;
+                while (!IsOver(sendmsg(socket, &message, DontWait | NoSignal), out result))
+                    continue;
+                return result;
             }
         }
         catch (ObjectDisposedException)
@@ -110,19 +100,21 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint sendmsg(SafeSocketHandle socket, Message* message, int flags);
 
+    /// <summary>Whether the call came to its end, and was not interrupted.</summary>
+    private static bool IsOver(nint returned, out int result)
+    {
+        result = returned >= 0 ? (int)returned : -Marshal.GetLastPInvokeError();
+        return result != -Interrupted;
+    }
+
     private static int Receive(SafeSocketHandle socket, byte* start, int length, int flags)
     {
         try
         {
-            while (true)
-            {
-                var received = recv(socket, start, length, flags);
-                if (received >= 0)
-                    return (int)received;
-                var error = Marshal.GetLastPInvokeError();
-                if (error != Interrupted)
-                    return -error;
-            }
+            int result;
+            while (!IsOver(recv(socket, start, length, flags), out result))
+                continue;
+            return result;
         }
         catch (ObjectDisposedException)
         {
