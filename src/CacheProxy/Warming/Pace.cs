@@ -8,6 +8,9 @@ internal sealed class Pace(int perSecond, TimeProvider time)
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
+    /// <summary>Timers count in these: a shorter wait would be none, and the turn be asked for over and over.</summary>
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(1);
+
     private readonly Lock _lock = new();
     private readonly TimeSpan _interval = TimeSpan.FromSeconds(1) / perSecond;
     private readonly long _began = time.GetTimestamp();
@@ -38,11 +41,11 @@ internal sealed class Pace(int perSecond, TimeProvider time)
                 wait = (_next > _resume ? _next : _resume) - now;
                 if (wait <= TimeSpan.Zero)
                 {
-                    _next = (_next > now ? _next : now) + _interval; // what was missed is not made up for
+                    _next = (_next > now - Tick ? _next : now) + _interval; // what was missed is not made up for, but for what no timer can tell
                     return;
                 }
             }
-            await Task.Delay(wait, time, cancellation);
+            await Task.Delay(wait > Tick ? wait : Tick, time, cancellation);
         }
     }
 
