@@ -100,8 +100,8 @@ internal sealed class Invalidator
             return receipt;
         if (Staleness > wait)
             return receipt with { Nodes = [.. receipt.Nodes.Select(node => node.State == NodeState.OutOfTouch ? node with { State = NodeState.Lagging } : node)] };
-        if (Staleness - _time.GetElapsedTime(began) is { Ticks: > 0 } left)
-            await Task.Delay(left, _time, cancellation);
+        while (Staleness - _time.GetElapsedTime(began) is { Ticks: > 0 } left)
+            await Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), _time, cancellation); // timers count in milliseconds, and may be early by some
         return receipt;
     }
 
