@@ -88,6 +88,7 @@ internal sealed class EventConnection : DefaultConnectionContext, IWatched, IDup
         if (!TryDispose())
             return;
         AbortReason = abortReason;
+        _output.SendHeld();
         _socket.Close(timeout: 0);
         OnEnd();
         ThreadPool.UnsafeQueueUserWorkItem(static connection => connection.WakeAll(), this, preferLocal: false); // not here, under whatever lock

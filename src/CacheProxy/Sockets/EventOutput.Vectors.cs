@@ -16,15 +16,21 @@ internal sealed partial class EventOutput
     /// <returns>How many bytes of the segments were sent.</returns>
     public long TrySend(ReadOnlySpan<byte[]> segments, ref int index, ref int offset)
     {
+        lock (_lock)
+            return TrySend_NeedsLock(segments, ref index, ref offset);
+    }
+
+    private long TrySend_NeedsLock(ReadOnlySpan<byte[]> segments, ref int index, ref int offset)
+    {
         if (_isWaiting)
             throw new InvalidOperationException("Somebody flushes.");
-        if (_full.Count > 0 && Send() != Sending.All)
+        if (_full.Count > 0 && !TrySend_NeedsLock())
             return 0;
         var total = 0L;
-        while (index < segments.Length && !_isOver)
+        while (index < segments.Length && !_isOver && !_isBlocked)
         {
             var some = segments.Slice(index, Math.Min(segments.Length - index, MostVectors - 1));
-            var sent = SendVectors(some, offset);
+            var sent = SendVectors_NeedsLock(some, offset);
             total += sent;
             for (var left = sent + offset; ; left -= segments[index++].Length)
             {
@@ -39,7 +45,7 @@ internal sealed partial class EventOutput
     }
 
     /// <returns>How many bytes of the segments.</returns>
-    private int SendVectors(ReadOnlySpan<byte[]> segments, int offset)
+    private int SendVectors_NeedsLock(ReadOnlySpan<byte[]> segments, int offset)
     {
         Span<GCHandle> pins = stackalloc GCHandle[MostVectors];
         Span<Libc.Vector> vectors = stackalloc Libc.Vector[MostVectors];
@@ -63,11 +69,7 @@ internal sealed partial class EventOutput
             pin.Free();
         if (sent < 0)
         {
-            if (sent != -Libc.TryAgain)
-            {
-                End();
-                connection.OnEnd();
-            }
+            OnError_NeedsLock(sent);
             return 0;
         }
         if (sent < before)

@@ -8,77 +8,108 @@ namespace CacheProxy.Sockets;
 /// What goes to a client: sent where it is flushed, on the caller's thread; what the kernel does not take at once waits for the loop. Once the other
 /// end is gone everything is dropped, as by a pipe whose reader is.
 /// </summary>
-internal sealed partial class EventOutput(EventConnection connection) : PipeWriter, IValueTaskSource<FlushResult>
+internal sealed partial class EventOutput(EventConnection connection) : PipeWriter, IValueTaskSource<FlushResult>, ISender
 {
     private const int Smallest = 4 << 10, Further = 64 << 10;
 
+    /// <summary>So much waits for the end of the turn at most.</summary>
+    private const int MostHeld = 16 << 10;
+
+    private readonly Lock _lock = new();
     private readonly Queue<(byte[] Bytes, int Length)> _full = new();
     private ManualResetValueTaskSourceCore<FlushResult> _source;
-    private SocketReadiness _readiness;
     private byte[]? _buffer;
     private int _end;
     private int _sent;
+    private bool _isLent;
+    private bool _isHeld;
+    private bool _isBlocked;
     private bool _isOver;
     private bool _isWaiting;
-    private int _isCanceled;
-
-    private enum Sending
-    {
-        All,
-        Blocked,
-        Over,
-    }
+    private bool _isAwaited;
+    private bool _isCanceled;
 
     public override bool CanGetUnflushedBytes => false;
 
     public override Memory<byte> GetMemory(int sizeHint = 0)
     {
-        MakeRoom(sizeHint);
-        return _buffer.AsMemory(_end);
+        lock (_lock)
+        {
+            MakeRoom_NeedsLock(sizeHint);
+            return _buffer.AsMemory(_end);
+        }
     }
 
     public override Span<byte> GetSpan(int sizeHint = 0)
     {
-        MakeRoom(sizeHint);
-        return _buffer.AsSpan(_end);
+        lock (_lock)
+        {
+            MakeRoom_NeedsLock(sizeHint);
+            return _buffer.AsSpan(_end);
+        }
     }
 
-    public override void Advance(int bytes) => _end += bytes;
+    public override void Advance(int bytes)
+    {
+        lock (_lock)
+        {
+            if (_buffer is not null)
+                _end += bytes;
+            _isLent = false;
+        }
+    }
 
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
-        if (_isWaiting)
-            throw new InvalidOperationException("Somebody flushes already.");
-        if (Send() != Sending.Blocked)
-            return new(new FlushResult(TryTakeCancellation(), _isOver));
-        return cancellationToken.CanBeCanceled ? FlushCancelableAsync(cancellationToken) : FinishAsync();
+        lock (_lock)
+        {
+            if (EventLoop.Current is { } loop && !_isBlocked && !_isOver && !_isCanceled && _full.Count == 0 && _end - _sent <= MostHeld)
+            {
+                if (!_isHeld)
+                    loop.AtTurnEnd(this);
+                _isHeld = true;
+                return new(new FlushResult(isCanceled: false, isCompleted: false));
+            }
+        }
+        return FlushNowAsync(cancellationToken);
     }
 
     public override void CancelPendingFlush()
     {
-        Interlocked.Exchange(ref _isCanceled, 1);
-        if (_readiness.TryCancel())
-            GoOn();
+        lock (_lock)
+        {
+            if (!_isAwaited)
+            {
+                _isCanceled = true;
+                return;
+            }
+            _isAwaited = false;
+        }
+        _source.SetResult(new(isCanceled: true, _isOver));
     }
 
     /// <summary>What the kernel has no room for now is left to <see cref="TrySendRestAsync"/>.</summary>
     public override void Complete(Exception? exception = null)
     {
-        if (!_isWaiting && (exception is not null || Send() == Sending.All))
-            End();
+        lock (_lock)
+            if (!_isWaiting && (exception is not null || TrySend_NeedsLock()))
+                End_NeedsLock();
     }
 
     /// <summary>At the end of the connection. <c>false</c>: there was more than the client has taken in time.</summary>
     public async ValueTask<bool> TrySendRestAsync(TimeSpan patience)
     {
-        if (_isWaiting)
-            return false; // whoever flushes has not stayed to see
-        if (Send() != Sending.Blocked)
-            return true;
+        lock (_lock)
+        {
+            if (_isWaiting)
+                return false; // whoever flushes has not stayed to see
+            if (TrySend_NeedsLock())
+                return true;
+        }
         using var end = new CancellationTokenSource(patience);
         try
         {
-            while ((await FlushAsync(end.Token)).IsCanceled)
+            while ((await FlushNowAsync(end.Token)).IsCanceled)
                 continue;
             return true;
         }
@@ -88,11 +119,31 @@ internal sealed partial class EventOutput(EventConnection connection) : PipeWrit
         }
     }
 
-    /// <summary>On the loop's thread: the kernel may take more.</summary>
+    /// <summary>The kernel may take more.</summary>
     public void OnReady()
     {
-        if (_readiness.Signal())
-            GoOn();
+        lock (_lock)
+        {
+            if (!_isBlocked)
+                return;
+            _isBlocked = false;
+            if (!TrySend_NeedsLock() || !_isAwaited)
+                return;
+            _isAwaited = false;
+        }
+        _source.SetResult(new(isCanceled: false, _isOver));
+    }
+
+    void ISender.OnTurnEnd() => SendHeld();
+
+    /// <summary>What was flushed and waits for the end of the turn.</summary>
+    public void SendHeld()
+    {
+        lock (_lock)
+        {
+            if (_isHeld)
+                TrySend_NeedsLock();
+        }
     }
 
     FlushResult IValueTaskSource<FlushResult>.GetResult(short token)
@@ -106,109 +157,97 @@ internal sealed partial class EventOutput(EventConnection connection) : PipeWrit
     void IValueTaskSource<FlushResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _source.OnCompleted(continuation, state, token, flags);
 
-    private ValueTask<FlushResult> FinishAsync()
+    private ValueTask<FlushResult> FlushNowAsync(CancellationToken cancellation)
     {
-        _source.Reset();
-        var version = _source.Version;
-        _isWaiting = true;
-        if (!TryFinish(out var result))
-            return new(this, version);
-        _isWaiting = false;
-        return new(result);
+        lock (_lock)
+        {
+            if (_isWaiting)
+                throw new InvalidOperationException("Somebody flushes already.");
+            var isSent = TrySend_NeedsLock();
+            var isCanceled = TryTakeCancellation();
+            if (isSent || isCanceled)
+                return new(new FlushResult(isCanceled, _isOver));
+            _source.Reset();
+            _isWaiting = _isAwaited = true;
+        }
+        var flushing = new ValueTask<FlushResult>(this, _source.Version);
+        return cancellation.CanBeCanceled ? FlushCancelableAsync(flushing, cancellation) : flushing;
     }
 
-    private async ValueTask<FlushResult> FlushCancelableAsync(CancellationToken cancellation)
+    private async ValueTask<FlushResult> FlushCancelableAsync(ValueTask<FlushResult> flushing, CancellationToken cancellation)
     {
         FlushResult result;
         await using (cancellation.UnsafeRegister(static output => ((EventOutput)output!).CancelPendingFlush(), this))
-            result = await FinishAsync();
-        if (cancellation.IsCancellationRequested && (result.IsCanceled || Interlocked.Exchange(ref _isCanceled, 0) == 1))
+            result = await flushing;
+        if (cancellation.IsCancellationRequested && (result.IsCanceled || TryTakeCancellation()))
             cancellation.ThrowIfCancellationRequested();
         return result;
     }
 
     /// <summary>Each is for one result alone.</summary>
-    private bool TryTakeCancellation() => Volatile.Read(ref _isCanceled) != 0 && Interlocked.Exchange(ref _isCanceled, 0) == 1;
-
-    /// <summary>Sends until all is sent or the loop will call. <c>false</c>: then <see cref="_source"/> gets the result.</summary>
-    private bool TryFinish(out FlushResult result)
+    private bool TryTakeCancellation()
     {
-        while (true)
+        lock (_lock)
         {
-            if (TryTakeCancellation())
-            {
-                result = new(isCanceled: true, _isOver);
-                return true;
-            }
-            if (_readiness.TryTake())
-            {
-                if (Send() != Sending.Blocked)
-                {
-                    result = new(isCanceled: false, _isOver);
-                    return true;
-                }
-            }
-            else if (_readiness.TryAwait() && (Volatile.Read(ref _isCanceled) == 0 || !_readiness.TryCancel()))
-            {
-                result = default;
-                return false;
-            }
+            var isCanceled = _isCanceled;
+            _isCanceled = false;
+            return isCanceled;
         }
     }
 
-    /// <summary>For whoever waits, by whoever has ended his waiting: the result, or more waiting if another has taken the reason.</summary>
-    private void GoOn()
+    /// <returns>Whether there is nothing more to send. Otherwise <see cref="OnReady"/> goes on.</returns>
+    private bool TrySend_NeedsLock()
     {
-        if (TryFinish(out var result))
-            _source.SetResult(result);
-    }
-
-    private Sending Send()
-    {
+        _isHeld = false;
         if (_isOver)
+            Drop_NeedsLock();
+        while (!_isBlocked && _full.TryPeek(out var full))
         {
-            Drop();
-            return Sending.Over;
-        }
-        while (_full.TryPeek(out var full))
-        {
-            if (Send(full.Bytes.AsSpan(0, full.Length), ref _sent) is var sending and not Sending.All)
-                return sending;
+            if (!TrySend_NeedsLock(full.Bytes.AsSpan(0, full.Length)))
+                break;
             _sent = 0;
             _full.Dequeue();
             ArrayPool<byte>.Shared.Return(full.Bytes);
         }
-        if (_buffer is not null)
+        if (!_isBlocked && _buffer is not null && TrySend_NeedsLock(_buffer.AsSpan(0, _end)) && !_isLent)
         {
-            if (Send(_buffer.AsSpan(0, _end), ref _sent) is var sending and not Sending.All)
-                return sending;
             ArrayPool<byte>.Shared.Return(_buffer);
             _buffer = null;
             _sent = _end = 0;
         }
-        return Sending.All;
+        return !_isBlocked;
     }
 
-    private Sending Send(ReadOnlySpan<byte> bytes, ref int sent)
+    /// <returns>Whether all of them are sent.</returns>
+    private bool TrySend_NeedsLock(ReadOnlySpan<byte> bytes)
     {
-        while (sent < bytes.Length)
+        while (_sent < bytes.Length)
         {
-            var length = Libc.Send(connection.Handle, bytes[sent..]);
-            if (length == -Libc.TryAgain)
-                return Sending.Blocked;
+            var length = Libc.Send(connection.Handle, bytes[_sent..]);
             if (length < 0)
             {
-                End();
-                connection.OnEnd();
-                return Sending.Over;
+                OnError_NeedsLock(length);
+                return false;
             }
-            sent += length;
+            _sent += length;
         }
-        return Sending.All;
+        return true;
     }
 
-    private void MakeRoom(int sizeHint)
+    private void OnError_NeedsLock(int error)
     {
+        if (error == -Libc.TryAgain)
+        {
+            _isBlocked = true;
+            return;
+        }
+        End_NeedsLock();
+        connection.OnEnd();
+    }
+
+    private void MakeRoom_NeedsLock(int sizeHint)
+    {
+        _isLent = true;
         if (_buffer is not null && _buffer.Length - _end >= Math.Max(sizeHint, 1))
             return;
         if (_buffer is null)
@@ -221,15 +260,16 @@ internal sealed partial class EventOutput(EventConnection connection) : PipeWrit
         _end = 0;
     }
 
-    private void End()
+    private void End_NeedsLock()
     {
         _isOver = true;
-        Drop();
+        _isBlocked = false;
+        Drop_NeedsLock();
     }
 
-    private void Drop()
+    private void Drop_NeedsLock()
     {
-        // Left to the collector: a sender on another thread may be in the middle of them.
+        // Left to the collector: somebody may be writing to them.
         _full.Clear();
         _buffer = null;
         _sent = _end = 0;

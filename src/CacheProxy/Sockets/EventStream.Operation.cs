@@ -6,7 +6,7 @@ namespace CacheProxy.Sockets;
 internal sealed partial class EventStream
 {
     /// <summary>One direction.</summary>
-    private sealed class Operation(EventStream stream, bool isRead) : IValueTaskSource<int>, IValueTaskSource
+    private sealed class Operation(EventStream stream, bool isRead) : IValueTaskSource<int>, IValueTaskSource, ISender
     {
         private ManualResetValueTaskSourceCore<int> _source;
         private SocketReadiness _readiness;
@@ -30,6 +30,13 @@ internal sealed partial class EventStream
         public ValueTask StartSendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
         {
             _bytes = bytes;
+            if (EventLoop.Current is { } loop && !cancellation.CanBeCanceled)
+            {
+                _source.Reset();
+                var version = _source.Version;
+                loop.AtTurnEnd(this);
+                return new(this, version);
+            }
             // Nearly always the kernel takes all of it: the loop need not be asked first.
             if (Attempt(out _))
                 return _failure is { } failure ? ValueTask.FromException(failure) : default;
@@ -42,12 +49,14 @@ internal sealed partial class EventStream
         /// <summary>There may be bytes, or room for some, or the end.</summary>
         public void OnReady()
         {
-            if (!_readiness.Signal() || !TryRun(out var length))
-                return;
-            if (_failure is { } failure)
-                _source.SetException(failure);
-            else
-                _source.SetResult(length);
+            if (_readiness.Signal() && TryRun(out var length))
+                Complete(length);
+        }
+
+        void ISender.OnTurnEnd()
+        {
+            if (Attempt(out var length) || TryRun(out length))
+                Complete(length);
         }
 
         int IValueTaskSource<int>.GetResult(short token) => _source.GetResult(token);
@@ -58,6 +67,14 @@ internal sealed partial class EventStream
 
         public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
             _source.OnCompleted(continuation, state, token, flags);
+
+        private void Complete(int length)
+        {
+            if (_failure is { } failure)
+                _source.SetException(failure);
+            else
+                _source.SetResult(length);
+        }
 
         private ValueTask FinishNowAsync()
         {
