@@ -17,7 +17,7 @@ internal sealed unsafe class EventLoop
     private static EventLoop? _current;
 
     private static readonly EventLoop?[] Loops = new EventLoop?[Environment.ProcessorCount];
-    private static uint _turn;
+    private static uint _given;
 
     private readonly int _epoll;
     private readonly Stack<int> _free = new();
@@ -34,10 +34,10 @@ internal sealed unsafe class EventLoop
         new Thread(Run) { IsBackground = true, Name = $"CacheProxy sockets {number}" }.UnsafeStart();
     }
 
-    /// <summary>The loops take turns.</summary>
+    /// <summary>One after the other.</summary>
     public static EventLoop Next()
     {
-        var number = (int)(Interlocked.Increment(ref _turn) % (uint)Loops.Length);
+        var number = (int)(Interlocked.Increment(ref _given) % (uint)Loops.Length);
         if (Volatile.Read(ref Loops[number]) is { } loop)
             return loop;
         lock (Loops)

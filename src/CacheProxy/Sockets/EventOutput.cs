@@ -5,9 +5,13 @@ using System.Threading.Tasks.Sources;
 namespace CacheProxy.Sockets;
 
 /// <summary>
-/// What goes to a client: sent where it is flushed, on the caller's thread; what the kernel does not take at once waits for the loop. Once the other
-/// end is gone everything is dropped, as by a pipe whose reader is.
+/// What goes to a client: sent where it is flushed, or, on an event loop's thread, at the end of the loop's turn. What the kernel does not take at once
+/// waits for the loop. Once the other end is gone everything is dropped, as by a pipe whose reader is.
 /// </summary>
+/// <remarks>
+/// The lock guards all fields: whoever was told that his flush is done may write on, on any thread, while the loop sends. Nobody else is called while
+/// it is held. Memory that was given out is not given back before it was advanced over.
+/// </remarks>
 internal sealed partial class EventOutput(EventConnection connection) : PipeWriter, IValueTaskSource<FlushResult>, ISender
 {
     private const int Smallest = 4 << 10, Further = 64 << 10;
@@ -21,13 +25,13 @@ internal sealed partial class EventOutput(EventConnection connection) : PipeWrit
     private byte[]? _buffer;
     private int _end;
     private int _sent;
-    private bool _isLent;
-    private bool _isHeld;
-    private bool _isBlocked;
+    private bool _isLent; // somebody may be writing to the buffer's end
+    private bool _isHeld; // to be sent at the end of a turn
+    private bool _isBlocked; // the kernel has no room: OnReady goes on
     private bool _isOver;
-    private bool _isWaiting;
-    private bool _isAwaited;
-    private bool _isCanceled;
+    private bool _isWaiting; // a flush has not been told its result yet
+    private bool _isAwaited; // it has no result yet
+    private bool _isCanceled; // the next flush is
 
     public override bool CanGetUnflushedBytes => false;
 

@@ -45,6 +45,7 @@ internal sealed class Systems(string work, string host, int origin, int workers)
                 ["CacheProxy__MemoryBudgetBytes"] = bytes.ToString(CultureInfo.InvariantCulture),
                 ["CacheProxy__Admin__Port"] = (port + 100).ToString(CultureInfo.InvariantCulture),
                 ["CacheProxy__DrainTime"] = "00:00:00",
+                ["DOTNET_GCGen1MaxBudget"] = "80000", // as the image has it
             }),
             "nginx" => new("nginx", ["-c", Write("nginx.conf", Nginx(port, megabytes))]),
             "haproxy" => new("haproxy", ["-db", "-f", Write("haproxy.cfg", HAProxy(port, Math.Min(bytes >> 20, 4095)))]),
