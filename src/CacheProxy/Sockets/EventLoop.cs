@@ -10,7 +10,7 @@ internal sealed unsafe class EventLoop
 {
     private const int Room = 256;
 
-    /// <summary>A turn ends after so many events: what was to be sent in it waits no longer.</summary>
+    /// <summary>A turn ends after so many events, or with the tick of the clock: what is to be sent waits no longer.</summary>
     private const int MostInTurn = 64;
 
     [ThreadStatic]
@@ -95,7 +95,8 @@ internal sealed unsafe class EventLoop
         var events = stackalloc byte[Room * Libc.EventSize];
         while (true)
         {
-            var count = Libc.Wait(_epoll, events, Room, -1);
+            var count = Libc.Wait(_epoll, events, Room, _senders.Count > 0 ? 0 : -1);
+            var (began, inTurn) = (Environment.TickCount64, 0);
             var places = Volatile.Read(ref _places);
             for (var i = 0; i < count; i++)
             {
@@ -103,18 +104,22 @@ internal sealed unsafe class EventLoop
                 var ticket = Libc.DataOf(@event);
                 if (places[(int)ticket] is { } place && place.Ticket == ticket)
                     place.Watched.On(Libc.EventsOf(@event));
-                if (i % MostInTurn == MostInTurn - 1)
-                    EndTurn();
+                if (++inTurn < MostInTurn && Environment.TickCount64 == began)
+                    continue;
+                EndTurn();
+                (began, inTurn) = (Environment.TickCount64, 0);
             }
             EndTurn();
         }
     }
 
+    /// <summary>Who is called may go on, and have something to send again: that is for the next turn.</summary>
     private void EndTurn()
     {
-        for (var i = 0; i < _senders.Count; i++) // who is called may go on, and have something to send again
+        var count = _senders.Count;
+        for (var i = 0; i < count; i++)
             _senders[i].OnTurnEnd();
-        _senders.Clear();
+        _senders.RemoveRange(0, count);
     }
 
     private sealed record Place(long Ticket, IWatched Watched);

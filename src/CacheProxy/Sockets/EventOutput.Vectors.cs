@@ -24,6 +24,7 @@ internal sealed partial class EventOutput
     {
         if (_isWaiting)
             throw new InvalidOperationException("Somebody flushes.");
+        _isLent = false;
         if (_full.Count > 0 && !TrySend_NeedsLock())
             return 0;
         var total = 0L;

@@ -10,7 +10,8 @@ namespace CacheProxy.Sockets;
 /// </summary>
 /// <remarks>
 /// The lock guards all fields: whoever was told that his flush is done may write on, on any thread, while the loop sends. Nobody else is called while
-/// it is held. Memory that was given out is not given back before it was advanced over.
+/// it is held. Memory that was given out is not given back before the next flush: a writer may go on in it after <see cref="Advance"/>. The end of an
+/// answer that waits for the end of a turn, 16 KiB at most, counts as taken by the client.
 /// </remarks>
 internal sealed partial class EventOutput(EventConnection connection) : PipeWriter, IValueTaskSource<FlushResult>, ISender
 {
@@ -21,12 +22,12 @@ internal sealed partial class EventOutput(EventConnection connection) : PipeWrit
 
     private readonly Lock _lock = new();
     private readonly Queue<(byte[] Bytes, int Length)> _full = new();
+    private EventLoop? _holder; // at the end of its turn all is sent
     private ManualResetValueTaskSourceCore<FlushResult> _source;
     private byte[]? _buffer;
     private int _end;
     private int _sent;
-    private bool _isLent; // somebody may be writing to the buffer's end
-    private bool _isHeld; // to be sent at the end of a turn
+    private bool _isLent; // until the next flush somebody may be writing to the buffer's end
     private bool _isBlocked; // the kernel has no room: OnReady goes on
     private bool _isOver;
     private bool _isWaiting; // a flush has not been told its result yet
@@ -57,9 +58,9 @@ internal sealed partial class EventOutput(EventConnection connection) : PipeWrit
     {
         lock (_lock)
         {
-            if (_buffer is not null)
-                _end += bytes;
-            _isLent = false;
+            if (_buffer is null && bytes > 0)
+                throw new InvalidOperationException("Nothing was given out to write to.");
+            _end += bytes;
         }
     }
 
@@ -67,11 +68,12 @@ internal sealed partial class EventOutput(EventConnection connection) : PipeWrit
     {
         lock (_lock)
         {
-            if (EventLoop.Current is { } loop && !_isBlocked && !_isOver && !_isCanceled && _full.Count == 0 && _end - _sent <= MostHeld)
+            if (EventLoop.Current is { } loop && (_holder ?? loop) == loop && !_isBlocked && !_isOver && !_isCanceled && _full.Count == 0 && _end - _sent <= MostHeld)
             {
-                if (!_isHeld)
+                _isLent = false;
+                if (_holder is null)
                     loop.AtTurnEnd(this);
-                _isHeld = true;
+                _holder = loop;
                 return new(new FlushResult(isCanceled: false, isCompleted: false));
             }
         }
@@ -96,8 +98,11 @@ internal sealed partial class EventOutput(EventConnection connection) : PipeWrit
     public override void Complete(Exception? exception = null)
     {
         lock (_lock)
-            if (!_isWaiting && (exception is not null || TrySend_NeedsLock()))
+        {
+            _isLent = false;
+            if (!_isWaiting && (TrySend_NeedsLock() || exception is not null))
                 End_NeedsLock();
+        }
     }
 
     /// <summary>At the end of the connection. <c>false</c>: there was more than the client has taken in time.</summary>
@@ -107,6 +112,7 @@ internal sealed partial class EventOutput(EventConnection connection) : PipeWrit
         {
             if (_isWaiting)
                 return false; // whoever flushes has not stayed to see
+            _isLent = false;
             if (TrySend_NeedsLock())
                 return true;
         }
@@ -145,7 +151,7 @@ internal sealed partial class EventOutput(EventConnection connection) : PipeWrit
     {
         lock (_lock)
         {
-            if (_isHeld)
+            if (_holder is not null)
                 TrySend_NeedsLock();
         }
     }
@@ -167,6 +173,7 @@ internal sealed partial class EventOutput(EventConnection connection) : PipeWrit
         {
             if (_isWaiting)
                 throw new InvalidOperationException("Somebody flushes already.");
+            _isLent = false;
             var isSent = TrySend_NeedsLock();
             var isCanceled = TryTakeCancellation();
             if (isSent || isCanceled)
@@ -202,7 +209,7 @@ internal sealed partial class EventOutput(EventConnection connection) : PipeWrit
     /// <returns>Whether there is nothing more to send. Otherwise <see cref="OnReady"/> goes on.</returns>
     private bool TrySend_NeedsLock()
     {
-        _isHeld = false;
+        _holder = null;
         if (_isOver)
             Drop_NeedsLock();
         while (!_isBlocked && _full.TryPeek(out var full))
@@ -275,7 +282,8 @@ internal sealed partial class EventOutput(EventConnection connection) : PipeWrit
     {
         // Left to the collector: somebody may be writing to them.
         _full.Clear();
-        _buffer = null;
-        _sent = _end = 0;
+        if (!_isLent)
+            (_buffer, _end) = (null, 0);
+        _sent = _end;
     }
 }

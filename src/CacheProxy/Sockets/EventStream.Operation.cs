@@ -12,6 +12,7 @@ internal sealed partial class EventStream
         private SocketReadiness _readiness;
         private Memory<byte> _target;
         private ReadOnlyMemory<byte> _bytes;
+        private bool _isHeld; // until the end of a loop's turn
         private int _isCanceled;
         private Exception? _failure;
 
@@ -29,9 +30,12 @@ internal sealed partial class EventStream
 
         public ValueTask StartSendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
         {
+            if (_isHeld)
+                throw new InvalidOperationException("Somebody writes already.");
             _bytes = bytes;
             if (EventLoop.Current is { } loop && !cancellation.CanBeCanceled)
             {
+                _isHeld = true;
                 _source.Reset();
                 var version = _source.Version;
                 loop.AtTurnEnd(this);
@@ -55,6 +59,7 @@ internal sealed partial class EventStream
 
         void ISender.OnTurnEnd()
         {
+            _isHeld = false;
             if (Attempt(out var length) || TryRun(out length))
                 Complete(length);
         }

@@ -91,6 +91,51 @@ public class EventTurnTests
     }
 
     [Fact]
+    public async Task Who_writes_on_in_what_he_was_given_is_not_disturbed_by_the_end_of_the_turn()
+    {
+        await using var transport = await BareTransport.StartAsync();
+        var (client, server) = await transport.ConnectAsync();
+        var output = server.Transport.Output;
+        var memory = await OnLoopAsync(client, server, () =>
+        {
+            Write(server, "a"u8.ToArray()).IsCompletedSuccessfully.ShouldBeTrue();
+            var memory = output.GetMemory(100);
+            memory.Span[0] = (byte)'b';
+            output.Advance(1);
+            return memory;
+        });
+        await client.ReceiveAllAsync(2); // the turn is over
+        memory.Span[1] = (byte)'c';
+        output.Advance(1);
+        await output.FlushAsync();
+        (await client.ReceiveAllAsync(1)).ShouldBe("c"u8.ToArray());
+    }
+
+    [Fact]
+    public async Task Who_always_has_something_to_send_does_not_keep_others_waiting()
+    {
+        await using var transport = await BareTransport.StartAsync();
+        var (client, server) = await transport.ConnectAsync();
+        var (isOver, calls) = (false, 0);
+        Sender? sender = null;
+        sender = new Sender(Send);
+        await OnLoopAsync(client, server, () =>
+        {
+            EventLoop.Current!.AtTurnEnd(sender);
+            return 0;
+        });
+        (await OnLoopAsync(client, server, () => Volatile.Read(ref calls))).ShouldBeGreaterThan(0);
+        Volatile.Write(ref isOver, true);
+
+        void Send()
+        {
+            Volatile.Write(ref calls, calls + 1);
+            if (!Volatile.Read(ref isOver))
+                EventLoop.Current!.AtTurnEnd(sender!);
+        }
+    }
+
+    [Fact]
     public async Task What_was_flushed_before_an_abort_is_sent_before_it()
     {
         await using var transport = await BareTransport.StartAsync();
@@ -131,7 +176,7 @@ public class EventTurnTests
             ends.ForEach(end => end.Dispose());
         }
         log.Count(entry => entry == 0).ShouldBe(2);
-        log.IndexOf(0).ShouldBe(64);
+        log.IndexOf(0).ShouldBeInRange(1, 64); // sooner, if the clock has ticked
 
         void OnEvent()
         {
