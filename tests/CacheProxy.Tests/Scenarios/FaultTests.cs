@@ -48,9 +48,9 @@ public sealed class FaultTests
     public async Task Fault_before_the_head_is_an_error_without_request_data_and_is_forgotten(string fault, string method)
     {
         await using var origin = new ScriptedOrigin(BeforeTheHead[fault]);
-        await using var proxy = await StartAsync(origin);
+        await using var proxy = await StartAsync(origin, fault);
         var answer = await WireClient.AnswerAsync(proxy.Address, method, "/secret-path?secret=1", "Content-Length: 0\r\nX-Secret: secret\r\n");
-        answer.Status.ShouldBe(fault.Contains("silence", StringComparison.Ordinal) ? 504 : 502);
+        answer.Status.ShouldBe(IsSilence(fault) ? 504 : 502);
         AssertProblem(answer, method);
         await AssertRecoversAsync(origin, proxy, "/secret-path?secret=1");
     }
@@ -60,7 +60,7 @@ public sealed class FaultTests
     public async Task Fault_within_the_body_never_looks_like_its_end_and_is_not_stored(string fault, string method)
     {
         await using var origin = new ScriptedOrigin(WithinTheBody[fault]);
-        await using var proxy = await StartAsync(origin);
+        await using var proxy = await StartAsync(origin, fault);
         var answer = await WireClient.AnswerAsync(proxy.Address, method, "/", "Content-Length: 0\r\n");
         AssertCut(answer);
         // To HTTP/1.0 the end of the connection is the end of the body: only a reset tells that it is not.
@@ -68,10 +68,7 @@ public sealed class FaultTests
         (old.Status is 502 or 504 || old.WasReset || !old.LooksWhole).ShouldBeTrue();
         using var http2 = proxy.NewHttp2Client();
         using var request = new HttpRequestMessage(new HttpMethod(method), "/2") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
-        if (answer.Status == 502)
-            (await http2.SendAsync(request)).StatusCode.ShouldBe(HttpStatusCode.BadGateway);
-        else
-            await Should.ThrowAsync<HttpRequestException>(() => http2.SendAsync(request));
+        await AssertCutAsync(http2.SendAsync(request));
         await proxy.WaitForFetchesAsync();
         proxy.Core.Store.Count.ShouldBe(0);
         await AssertRecoversAsync(origin, proxy, "/");
@@ -89,7 +86,7 @@ public sealed class FaultTests
             await release.Task;
             await WithinTheBody[fault](r);
         });
-        await using var proxy = await StartAsync(origin, TimeSpan.FromSeconds(2));
+        await using var proxy = await StartAsync(origin, fault);
         var clients = new List<WireClient>();
         for (var i = 0; i < 5; i++)
             clients.Add(await WireClient.SendAsync(proxy.Address, "GET", "/"));
@@ -233,7 +230,7 @@ public sealed class FaultTests
     public async Task Stale_response_stands_in_for_a_failing_origin_within_its_window(string fault)
     {
         await using var origin = ScriptedOrigin.Answering(_ => Respond("kept", "200 OK", "Cache-Control: max-age=10, stale-if-error=20\r\n"));
-        await using var proxy = await StartAsync(origin, configure: options => options.Profile = CacheProfile.Rfc9111);
+        await using var proxy = await StartAsync(origin, fault, options => options.Profile = CacheProfile.Rfc9111);
         await proxy.GetAsync("/");
         origin.Script = BeforeTheHead.TryGetValue(fault, out var script) ? script : r => r.WriteAsync(Respond("sorry", $"{fault} Error"));
         proxy.Time.Advance(29.9 * Second);
@@ -250,7 +247,7 @@ public sealed class FaultTests
     public async Task Body_that_breaks_off_while_validating_leaves_nothing_broken()
     {
         await using var origin = ScriptedOrigin.Answering(_ => Respond("kept", "200 OK", "ETag: \"a\"\r\nCache-Control: max-age=10, stale-if-error=1000\r\n"));
-        await using var proxy = await StartAsync(origin, configure: options => options.Profile = CacheProfile.Rfc9111);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.Profile = CacheProfile.Rfc9111);
         await proxy.GetAsync("/");
         proxy.Time.Advance(11 * Second);
         origin.Script = r => WriteAndAsync(r, "HTTP/1.1 200 OK\r\nETag: \"b\"\r\nCache-Control: max-age=10\r\nContent-Length: 10\r\n\r\n01234", r.Reset);
@@ -267,7 +264,7 @@ public sealed class FaultTests
     {
         await using var origin = ScriptedOrigin.Answering(_ =>
             Respond("kept", "200 OK", $"ETag: \"a\"\r\nCache-Control: max-age=10, stale-if-error=1000, stale-while-revalidate=1000, {directive}\r\n"));
-        await using var proxy = await StartAsync(origin, configure: options => options.Profile = CacheProfile.Rfc9111);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, options => options.Profile = CacheProfile.Rfc9111);
         await proxy.GetAsync("/");
         origin.Script = BeforeTheHead["reset"];
         proxy.Time.Advance(11 * Second);
@@ -278,7 +275,7 @@ public sealed class FaultTests
     public async Task Nothing_older_than_a_minute_stands_in_under_OneMinute()
     {
         await using var origin = ScriptedOrigin.Answering(_ => Respond("kept", "200 OK", "Cache-Control: max-age=10, stale-if-error=1000, stale-while-revalidate=1000\r\n"));
-        await using var proxy = await StartAsync(origin);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
         await proxy.GetAsync("/");
         origin.Script = BeforeTheHead["reset"];
         proxy.Time.Advance(59.9 * Second);
@@ -292,7 +289,7 @@ public sealed class FaultTests
     public async Task Stale_response_stands_in_for_nobody_who_could_not_have_had_it()
     {
         await using var origin = ScriptedOrigin.Answering(_ => Respond("everybody's"));
-        await using var proxy = await StartAsync(origin);
+        await using var proxy = await RunningProxy.StartAsync(origin.Address);
         await proxy.GetAsync("/");
         origin.Script = BeforeTheHead["reset"];
         // It has the proxy's own lifetime, which a request with credentials does not take: a failing origin makes no difference.
@@ -416,12 +413,13 @@ public sealed class FaultTests
         (await Text(await proxy.GetAsync("/"))).ShouldBe("GET 3");
     }
 
-    private static Task<RunningProxy> StartAsync(
-        ScriptedOrigin origin, TimeSpan? activityTimeout = null, Action<CacheProxyOptions>? configure = null) =>
-        RunningProxy.StartAsync(origin.Address, configure, cluster: cluster => cluster with
-        {
-            HttpRequest = cluster.HttpRequest! with { ActivityTimeout = activityTimeout ?? TimeSpan.FromMilliseconds(500) },
-        });
+    /// <summary>A proxy that hears of a silent origin soon, and of any other fault by the fault alone: a slow machine is none.</summary>
+    private static Task<RunningProxy> StartAsync(ScriptedOrigin origin, string fault, Action<CacheProxyOptions>? configure = null) =>
+        RunningProxy.StartAsync(origin.Address, configure, cluster: cluster => IsSilence(fault)
+            ? cluster with { HttpRequest = cluster.HttpRequest! with { ActivityTimeout = Second } }
+            : RunningProxy.Patient(cluster));
+
+    private static bool IsSilence(string fault) => fault.Contains("silence", StringComparison.Ordinal);
 
     /// <summary>What is known to be broken before a byte has gone on is an error; anything later must not look whole.</summary>
     private static void AssertCut(WireAnswer answer)
@@ -430,6 +428,17 @@ public sealed class FaultTests
             AssertProblem(answer, "GET");
         else
             answer.LooksWhole.ShouldBeFalse();
+    }
+
+    private static async Task AssertCutAsync(Task<HttpResponseMessage> response)
+    {
+        try
+        {
+            (await response).StatusCode.ShouldBe(HttpStatusCode.BadGateway);
+        }
+        catch (HttpRequestException)
+        {
+        }
     }
 
     private static void AssertProblem(WireAnswer answer, string method)
