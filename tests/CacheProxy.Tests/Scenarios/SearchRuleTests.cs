@@ -72,6 +72,7 @@ public sealed class SearchRuleTests
         await GetAsync(proxy, "/p?utm=0");
         var asked = new[] { "/p?id=1&utm=a", "/p?id=1&utm=b", "/p?id=1" }.Select(target => proxy.Client.GetStringAsync(target)).ToArray();
         await proxy.WaitForWaitingAsync(3);
+        await Eventually.TrueAsync(() => origin.Requests.Count > 1, "the fetch has arrived");
         origin.Requests.Count.ShouldBe(2); // one flight
         rule = "";
         release.SetResult();
