@@ -1,12 +1,10 @@
-using Microsoft.Extensions.Internal;
-
 namespace CacheProxy.Storage;
 
 /// <summary>
 /// The cache's own time: as fast as the monotonic clock at least, and never behind the wall clock. A wall clock that is set back cannot
 /// make anything fresh again, and a machine that slept has aged.
 /// </summary>
-internal sealed class CacheClock(TimeProvider time) : ISystemClock
+internal sealed class CacheClock(TimeProvider time)
 {
     private readonly long _start = time.GetTimestamp();
     private long _base = time.GetUtcNow().UtcTicks;
@@ -33,6 +31,4 @@ internal sealed class CacheClock(TimeProvider time) : ISystemClock
     /// <summary>A timer that rests until its due time is set.</summary>
     public ITimer CreateTimer(Action callback) =>
         time.CreateTimer(static state => ((Action)state!)(), callback, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-
-    DateTimeOffset ISystemClock.UtcNow => Now;
 }

@@ -9,6 +9,7 @@ internal sealed class CachedResource
     // Nearly every key has one variant, and needs no array for it.
     private readonly StoredResponse _newest;
     private readonly StoredResponse[]? _all;
+    private readonly long _expires;
 
     /// <param name="key">The cache key.</param>
     /// <param name="variants">One at least, the newest first. They are held for this resource, which releases them.</param>
@@ -18,7 +19,7 @@ internal sealed class CachedResource
         _newest = variants[0];
         _all = variants.Length > 1 ? variants.ToArray() : null;
         Key = key;
-        Expires = expires;
+        _expires = expires.UtcTicks;
         Size = Overhead + 2L * key.Length;
         foreach (var variant in variants)
             Size += variant.Size;
@@ -30,7 +31,7 @@ internal sealed class CachedResource
     public ReadOnlySpan<StoredResponse> Variants => _all is null ? new ReadOnlySpan<StoredResponse>(in _newest) : _all;
 
     /// <summary>When the last of the variants is of no more use: from then on it is not found.</summary>
-    public DateTimeOffset Expires { get; }
+    public DateTimeOffset Expires => new(_expires, TimeSpan.Zero);
 
     /// <summary>Bytes this takes in memory.</summary>
     public long Size { get; }
@@ -41,12 +42,11 @@ internal sealed class CachedResource
     /// <summary>What whoever stored it or answers from it has noted, to answer sooner the next time; gone when anything else is stored under the key.</summary>
     public object? Leave { get; set; }
 
-    /// <summary>Neighbours in the order of insertion; owned by <see cref="Eviction"/> and guarded by its lock.</summary>
-    public CachedResource? Newer { get; set; }
+    /// <summary>Its number in the order of insertion; 0: it is not in it. Owned by <see cref="Eviction"/> and guarded by its lock.</summary>
+    public int Place { get; set; }
 
-    public CachedResource? Older { get; set; }
-
-    public bool IsLinked { get; set; }
+    /// <summary>Whether it is what is stored under its key. Guarded by the lock of the store's stripe.</summary>
+    public bool IsCurrent { get; set; }
 
     /// <summary>It counts in the store's budget from now on.</summary>
     public void OnStored()

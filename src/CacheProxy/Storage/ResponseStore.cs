@@ -1,6 +1,7 @@
 using CacheProxy.Coherence;
 using CacheProxy.Keys;
 using Microsoft.Extensions.Caching.Memory;
+using Microsoft.Extensions.Internal;
 using Microsoft.Extensions.Primitives;
 
 namespace CacheProxy.Storage;
@@ -33,6 +34,7 @@ internal sealed class ResponseStore : IDisposable
     private readonly int _maxVariants;
     private readonly long _maxVariantsBytes;
     private readonly Stripe[] _stripes = new Stripe[Stripes];
+    private readonly LastSweep _lastSweep;
     private readonly ITimer _sweepTimer;
 
     public ResponseStore(long budgetBytes, int maxVariants, CoherenceNode node, CacheClock clock)
@@ -43,8 +45,9 @@ internal sealed class ResponseStore : IDisposable
         _budgetBytes = budgetBytes;
         _maxVariants = maxVariants;
         _maxVariantsBytes = budgetBytes / 2; // a URL's variants go together when evicted, so one URL must leave room for others
+        _lastSweep = new LastSweep(clock.Now);
         for (var i = 0; i < Stripes; i++)
-            _stripes[i] = new Stripe(clock);
+            _stripes[i] = new Stripe(_lastSweep);
         _sweepTimer = clock.CreateTimer(Sweep);
         _sweepTimer.Change(SweepInterval, Timeout.InfiniteTimeSpan);
     }
@@ -111,7 +114,7 @@ internal sealed class ResponseStore : IDisposable
     {
         if (retention <= TimeSpan.Zero)
             return false;
-        List<CachedResource>? victims;
+        CachedResource resource;
         var stripe = StripeOf(key);
         lock (stripe.Lock)
         {
@@ -124,21 +127,23 @@ internal sealed class ResponseStore : IDisposable
                 return false;
             var expires = Later(now + retention, present?.Expires);
             response.TryHold(); // the caller holds it, so this does not fail
-            var resource = present is null ? new CachedResource(key, [response], expires) : new CachedResource(key, Merge(response, present), expires);
+            resource = present is null ? new CachedResource(key, [response], expires) : new CachedResource(key, Merge(response, present), expires);
             resource.Leave = resource.Variants.Length == 1 ? leave : null;
             if (resource.Size > _budgetBytes)
             {
                 resource.Release();
                 return false;
             }
-            victims = _eviction.Add(resource, replaced);
+            _eviction.Add(resource, replaced);
+            resource.IsCurrent = true;
+            if (replaced is not null)
+                replaced.IsCurrent = false;
             using var entry = stripe.Cache.CreateEntry(key);
             entry.Value = resource;
             entry.AbsoluteExpiration = expires + (2 * SweepInterval);
         }
-        if (victims is not null)
-            foreach (var victim in victims)
-                RemoveIf(victim);
+        while (_eviction.Evict(resource) is { } victim)
+            RemoveEvicted(victim);
         return true;
     }
 
@@ -227,13 +232,14 @@ internal sealed class ResponseStore : IDisposable
 
     private void Sweep()
     {
+        _lastSweep.Began(_clock.Now);
         var expired = new List<CachedResource>();
         bool more;
         do
         {
             more = _eviction.Sweep(_clock.Now, expired);
             foreach (var resource in expired)
-                RemoveIf(resource);
+                RemoveEvicted(resource);
             expired.Clear();
         }
         while (more);
@@ -249,28 +255,44 @@ internal sealed class ResponseStore : IDisposable
         Block.ReturnFree();
     }
 
-    private void RemoveIf(CachedResource victim)
+    /// <summary>Removes what the eviction has taken out, unless something else is stored in its place.</summary>
+    private void RemoveEvicted(CachedResource resource)
     {
-        var stripe = StripeOf(victim.Key);
+        var stripe = StripeOf(resource.Key);
         lock (stripe.Lock)
-            if (stripe.Get(victim.Key) == victim)
-                stripe.Cache.Remove(victim.Key);
+            if (resource.IsCurrent)
+                stripe.Remove(resource);
     }
 
     private void Drop_NeedsLock(Stripe stripe, CachedResource resource)
     {
-        stripe.Cache.Remove(resource.Key);
+        stripe.Remove(resource);
         _eviction.Remove(resource);
     }
 
-    private sealed class Stripe(CacheClock clock) : IDisposable
+    /// <summary>
+    /// The memory caches' own clock stands between two sweeps: they would ask it at each look, and nothing of theirs hangs on the time but what the
+    /// sweep has missed.
+    /// </summary>
+    private sealed class LastSweep(DateTimeOffset start) : ISystemClock
+    {
+        private long _ticks = start.UtcTicks;
+
+        public DateTimeOffset UtcNow => new(Volatile.Read(ref _ticks), TimeSpan.Zero);
+
+        public void Began(DateTimeOffset now) => Volatile.Write(ref _ticks, now.UtcTicks);
+    }
+
+    /// <summary>
+    /// Some of the keys. A store that is closed has nothing: who sweeps at that moment is on a thread of his own, and an exception would end the process.
+    /// </summary>
+    private sealed class Stripe(ISystemClock clock) : IDisposable
     {
         public readonly Lock Lock = new();
 
         /// <summary>It need not look for what has expired: the sweep does.</summary>
         public readonly MemoryCache Cache = new(new MemoryCacheOptions { Clock = clock, ExpirationScanFrequency = TimeSpan.MaxValue });
 
-        /// <summary><c>null</c> also where the store is closed: who sweeps at that moment is on a thread of his own, and an exception would end the process.</summary>
         public CachedResource? Get(object key)
         {
             try
@@ -280,6 +302,19 @@ internal sealed class ResponseStore : IDisposable
             catch (ObjectDisposedException)
             {
                 return null;
+            }
+        }
+
+        public void Remove(CachedResource resource)
+        {
+            resource.IsCurrent = false;
+            try
+            {
+                Cache.Remove(resource.Key);
+            }
+            catch (ObjectDisposedException)
+            {
+                // it went with all others
             }
         }
 

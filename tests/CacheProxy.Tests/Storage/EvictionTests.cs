@@ -63,7 +63,7 @@ public sealed class EvictionTests
         var eviction = new Eviction(4 * SizeOf("a"));
         Add(eviction, "a", "b", "c", "d");
         var large = Resource("x", bodyBytes: (int)(2 * SizeOf("a")));
-        eviction.Add(large, null)!.Select(v => v.Key).ShouldBe(["a", "b", "c"]);
+        Add(eviction, large, null).ShouldBe(["a", "b", "c"]);
         eviction.SizeBytes.ShouldBe(SizeOf("d") + large.Size);
     }
 
@@ -75,7 +75,7 @@ public sealed class EvictionTests
         eviction.Add(old, null);
         old.Visited = true;
         var successor = Resource("a");
-        eviction.Add(successor, old).ShouldBeNull();
+        Add(eviction, successor, old).ShouldBeEmpty();
         successor.Visited.ShouldBeTrue();
         eviction.Count.ShouldBe(1);
         eviction.SizeBytes.ShouldBe(successor.Size);
@@ -108,8 +108,8 @@ public sealed class EvictionTests
                     break;
                 default:
                     var resource = Resource(key, random.Next(5000));
-                    foreach (var victim in eviction.Add(resource, present) ?? [])
-                        live.Remove(victim.Key).ShouldBeTrue();
+                    foreach (var victim in Add(eviction, resource, present))
+                        live.Remove(victim).ShouldBeTrue();
                     live[key] = resource;
                     break;
             }
@@ -125,7 +125,16 @@ public sealed class EvictionTests
     }
 
     private static List<string> Add(Eviction eviction, params string[] keys) =>
-        [.. keys.SelectMany(key => eviction.Add(Resource(key), null) ?? []).Select(v => v.Key)];
+        [.. keys.SelectMany(key => Add(eviction, Resource(key), null))];
+
+    private static List<string> Add(Eviction eviction, CachedResource resource, CachedResource? replaced)
+    {
+        eviction.Add(resource, replaced);
+        var victims = new List<string>();
+        while (eviction.Evict(resource) is { } victim)
+            victims.Add(victim.Key);
+        return victims;
+    }
 
     private static long SizeOf(string key) => Resource(key).Size;
 
