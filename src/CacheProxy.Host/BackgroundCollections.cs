@@ -44,7 +44,10 @@ internal sealed class BackgroundCollections : IHostedService, IDisposable
     private void Collect()
     {
         if (GC.GetTotalMemory(forceFullCollection: false) >= Large)
+        {
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
+            CollectorThread.StandBack();
+        }
         _timer.Change(Interval, Timeout.InfiniteTimeSpan);
     }
 }

@@ -5,8 +5,11 @@ namespace CacheProxy.Host.Tests;
 /// <summary>What keeps the collector's background thread at work.</summary>
 public class BackgroundCollectionsTests
 {
+    /// <summary>Of /proc/self/task/N/stat, after the name in parentheses (proc_pid_stat(5)).</summary>
+    private const int NicenessAt = 16, PolicyAt = 38;
+
     [Fact]
-    public async Task Large_heap_is_collected_in_the_background_each_interval()
+    public async Task Large_heap_is_collected_in_the_background_each_interval_by_a_thread_that_stands_back()
     {
         var time = new ManualTime();
         using var collections = new BackgroundCollections(time);
@@ -21,6 +24,10 @@ public class BackgroundCollectionsTests
             time.Advance(BackgroundCollections.Interval);
             GC.CollectionCount(GC.MaxGeneration).ShouldBeGreaterThan(before);
         }
+        var collector = CollectorThread.Find().ShouldHaveSingleItem();
+        var fields = File.ReadAllText($"/proc/self/task/{collector}/stat").Split(") ")[^1].Split(' ');
+        fields[PolicyAt].ShouldBe($"{CollectorThread.Policy}");
+        fields[NicenessAt].ShouldBe($"{CollectorThread.Niceness}");
         await collections.StopAsync(TestContext.Current.CancellationToken);
         GC.KeepAlive(heap);
     }

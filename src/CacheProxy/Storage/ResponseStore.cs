@@ -21,7 +21,7 @@ namespace CacheProxy.Storage;
 /// </remarks>
 internal sealed class ResponseStore : IDisposable
 {
-    private const int Stripes = 256;
+    private const int Stripes = 64;
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(1);
 
     /// <summary>It is worth a pause to give back that much.</summary>
