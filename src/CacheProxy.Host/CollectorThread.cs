@@ -14,32 +14,42 @@ internal static partial class CollectorThread
     public const string Name = ".NET BGC";
 
     /// <summary>SCHED_BATCH: it pushes nobody aside when it wakes.</summary>
-    public const int Policy = 3;
+    public const int Batch = 3;
 
-    /// <summary>Of -20 to 19. Where others want the core as well it has three parts of ten: enough to come to an end in time.</summary>
+    /// <summary>More than the process has. On a core that another thread wants as well it gets three parts of ten: it comes to its end in time.</summary>
     public const int Niceness = 4;
 
-    private const int Thread = 0;
+    private const int Other = 0; // SCHED_OTHER
+    private const int Process = 0; // PRIO_PROCESS: on Linux a thread
+    private const int Nicest = 19;
 
-    /// <summary>Its numbers in the system: one, or none when there is nothing to collect or the system is another.</summary>
+    /// <summary>Its number in the system: none where it has not begun, or the system is another.</summary>
     public static IEnumerable<int> Find()
     {
-        const string threads = "/proc/self/task";
         if (!OperatingSystem.IsLinux())
             yield break;
-        foreach (var thread in Directory.EnumerateDirectories(threads))
+        foreach (var thread in Directory.EnumerateDirectories("/proc/self/task"))
             if (NameOf(thread) == Name)
                 yield return int.Parse(Path.GetFileName(thread), CultureInfo.InvariantCulture);
     }
 
-    /// <summary>Has it stand back. Where that is not allowed it stays as it is.</summary>
+    /// <summary>Has it stand back. Where that is not allowed it stays as it is, and so it does where somebody has given it another policy.</summary>
     public static void StandBack()
     {
-        foreach (var thread in Find())
+        try
         {
-            var priority = 0;
-            _ = SetScheduler(thread, Policy, ref priority);
-            _ = SetPriority(Thread, thread, Niceness);
+            foreach (var thread in Find())
+            {
+                if (sched_getscheduler(thread) != Other)
+                    continue;
+                var priority = 0;
+                _ = sched_setscheduler(thread, Batch, ref priority);
+                _ = setpriority(Process, thread, Math.Min(getpriority(Process, 0) + Niceness, Nicest));
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // no /proc, or no descriptor left
         }
     }
 
@@ -55,9 +65,15 @@ internal static partial class CollectorThread
         }
     }
 
-    [LibraryImport("libc", EntryPoint = "sched_setscheduler")]
-    private static partial int SetScheduler(int thread, int policy, ref int priority);
+    [LibraryImport("libc")]
+    private static partial int sched_getscheduler(int thread);
 
-    [LibraryImport("libc", EntryPoint = "setpriority")]
-    private static partial int SetPriority(int which, int who, int niceness);
+    [LibraryImport("libc")]
+    private static partial int sched_setscheduler(int thread, int policy, ref int priority);
+
+    [LibraryImport("libc")]
+    private static partial int getpriority(int which, int who);
+
+    [LibraryImport("libc")]
+    private static partial int setpriority(int which, int who, int niceness);
 }

@@ -3,7 +3,7 @@ namespace CacheProxy.Storage;
 /// <summary>All variants stored under one key: the value that the memory cache holds. Immutable but for what eviction notes on it.</summary>
 internal sealed class CachedResource
 {
-    // Measured on a 64-bit runtime: this object, the memory cache's entry, its place in the dictionary, and the key's own object.
+    // Measured on a 64-bit runtime: this object, the memory cache's entry, its places in the dictionary and in the order of eviction, and the key's own object.
     private const int Overhead = 272;
 
     // Nearly every key has one variant, and needs no array for it.
@@ -44,9 +44,6 @@ internal sealed class CachedResource
 
     /// <summary>Its number in the order of insertion; 0: it is not in it. Owned by <see cref="Eviction"/> and guarded by its lock.</summary>
     public int Place { get; set; }
-
-    /// <summary>Whether it is what is stored under its key. Guarded by the lock of the store's stripe.</summary>
-    public bool IsCurrent { get; set; }
 
     /// <summary>It counts in the store's budget from now on.</summary>
     public void OnStored()

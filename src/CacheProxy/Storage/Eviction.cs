@@ -44,7 +44,7 @@ internal sealed class Eviction(long budgetBytes)
         }
     }
 
-    /// <summary>Takes out what has to go for a newcomer; to be called until it returns <c>null</c>: there is room.</summary>
+    /// <summary>Takes out what has to go for a newcomer; to be called until it returns <c>null</c>: there is room, or nothing else to take.</summary>
     public CachedResource? Evict(CachedResource newcomer)
     {
         if (SizeBytes <= budgetBytes)
@@ -198,10 +198,10 @@ internal sealed class Eviction(long budgetBytes)
             _free = number;
         }
 
-        /// <summary>All have been returned: the memory is, too.</summary>
+        /// <summary>All have been returned: the memory is, too, but for the first array.</summary>
         public void Clear()
         {
-            _arrays.Clear();
+            _arrays.RemoveRange(1, _arrays.Count - 1);
             _used = 0;
             _free = None;
         }

@@ -21,7 +21,12 @@ namespace CacheProxy.Storage;
 /// </remarks>
 internal sealed class ResponseStore : IDisposable
 {
+    /// <summary>
+    /// Few enough for what each look reads of a memory cache itself to stay in a core's first caches, and so many that a dictionary of a million entries grows
+    /// within milliseconds.
+    /// </summary>
     private const int Stripes = 64;
+
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(1);
 
     /// <summary>It is worth a pause to give back that much.</summary>
@@ -135,9 +140,6 @@ internal sealed class ResponseStore : IDisposable
                 return false;
             }
             _eviction.Add(resource, replaced);
-            resource.IsCurrent = true;
-            if (replaced is not null)
-                replaced.IsCurrent = false;
             using var entry = stripe.Cache.CreateEntry(key);
             entry.Value = resource;
             entry.AbsoluteExpiration = expires + (2 * SweepInterval);
@@ -232,7 +234,7 @@ internal sealed class ResponseStore : IDisposable
 
     private void Sweep()
     {
-        _lastSweep.Began(_clock.Now);
+        var began = _clock.Now;
         var expired = new List<CachedResource>();
         bool more;
         do
@@ -243,6 +245,7 @@ internal sealed class ResponseStore : IDisposable
             expired.Clear();
         }
         while (more);
+        _lastSweep.Ended(began);
         _sweepTimer.Change(SweepInterval, Timeout.InfiniteTimeSpan);
     }
 
@@ -260,19 +263,19 @@ internal sealed class ResponseStore : IDisposable
     {
         var stripe = StripeOf(resource.Key);
         lock (stripe.Lock)
-            if (resource.IsCurrent)
-                stripe.Remove(resource);
+            if (stripe.Get(resource.Key) == resource)
+                stripe.Remove(resource.Key);
     }
 
     private void Drop_NeedsLock(Stripe stripe, CachedResource resource)
     {
-        stripe.Remove(resource);
+        stripe.Remove(resource.Key);
         _eviction.Remove(resource);
     }
 
     /// <summary>
-    /// The memory caches' own clock stands between two sweeps: they would ask it at each look, and nothing of theirs hangs on the time but what the
-    /// sweep has missed.
+    /// The memory caches' own clock: the time up to which the sweep has taken out what expired. They would ask it at each look, and must let go nothing
+    /// that is counted.
     /// </summary>
     private sealed class LastSweep(DateTimeOffset start) : ISystemClock
     {
@@ -280,7 +283,7 @@ internal sealed class ResponseStore : IDisposable
 
         public DateTimeOffset UtcNow => new(Volatile.Read(ref _ticks), TimeSpan.Zero);
 
-        public void Began(DateTimeOffset now) => Volatile.Write(ref _ticks, now.UtcTicks);
+        public void Ended(DateTimeOffset began) => Volatile.Write(ref _ticks, began.UtcTicks);
     }
 
     /// <summary>
@@ -305,12 +308,11 @@ internal sealed class ResponseStore : IDisposable
             }
         }
 
-        public void Remove(CachedResource resource)
+        public void Remove(object key)
         {
-            resource.IsCurrent = false;
             try
             {
-                Cache.Remove(resource.Key);
+                Cache.Remove(key);
             }
             catch (ObjectDisposedException)
             {

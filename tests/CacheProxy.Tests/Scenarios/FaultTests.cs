@@ -416,7 +416,7 @@ public sealed class FaultTests
     /// <summary>A proxy that hears of a silent origin soon, and of any other fault by the fault alone: a slow machine is none.</summary>
     private static Task<RunningProxy> StartAsync(ScriptedOrigin origin, string fault, Action<CacheProxyOptions>? configure = null) =>
         RunningProxy.StartAsync(origin.Address, configure, cluster: cluster => IsSilence(fault)
-            ? cluster with { HttpRequest = cluster.HttpRequest! with { ActivityTimeout = Second } }
+            ? cluster with { HttpRequest = cluster.HttpRequest! with { ActivityTimeout = 2 * Second } }
             : RunningProxy.Patient(cluster));
 
     private static bool IsSilence(string fault) => fault.Contains("silence", StringComparison.Ordinal);
@@ -424,7 +424,7 @@ public sealed class FaultTests
     /// <summary>What is known to be broken before a byte has gone on is an error; anything later must not look whole.</summary>
     private static void AssertCut(WireAnswer answer)
     {
-        if (answer.Status == 502)
+        if (answer.Status is 502 or 504)
             AssertProblem(answer, "GET");
         else
             answer.LooksWhole.ShouldBeFalse();
@@ -434,7 +434,7 @@ public sealed class FaultTests
     {
         try
         {
-            (await response).StatusCode.ShouldBe(HttpStatusCode.BadGateway);
+            (await response).StatusCode.ShouldBeOneOf(HttpStatusCode.BadGateway, HttpStatusCode.GatewayTimeout);
         }
         catch (HttpRequestException)
         {

@@ -83,6 +83,20 @@ public sealed class EvictionTests
         eviction.Count.ShouldBe(1);
     }
 
+    [Fact]
+    public void Thousands_keep_their_order_also_after_all_have_gone()
+    {
+        var eviction = new Eviction(3000 * SizeOf("0000"));
+        for (var round = 0; round < 2; round++)
+        {
+            var all = Enumerable.Range(0, 5000).Select(i => Resource($"{i:D4}")).ToArray();
+            all.SelectMany(resource => Add(eviction, resource, null)).ShouldBe(all[..2000].Select(resource => resource.Key));
+            foreach (var resource in all)
+                eviction.Remove(resource);
+            eviction.Count.ShouldBe(0);
+        }
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

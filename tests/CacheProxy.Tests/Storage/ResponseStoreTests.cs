@@ -86,6 +86,16 @@ public sealed class ResponseStoreTests : IDisposable
     }
 
     [Fact]
+    public void What_is_stored_in_place_of_one_that_a_jump_of_the_clock_has_ended_counts_once()
+    {
+        _store.Store("a", Variant("de", 1000), Minute / 2);
+        _time.JumpWallClock(60 * Minute); // no sweep comes of it
+        _store.Store("a", Variant("fr", 10), Minute);
+        _store.Count.ShouldBe(1);
+        _store.SizeBytes.ShouldBe(Find("a")!.Size);
+    }
+
+    [Fact]
     public async Task Time_that_passes_while_storing_loses_no_bytes()
     {
         // The entry is over in the moment it is stored.
