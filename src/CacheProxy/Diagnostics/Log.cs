@@ -68,6 +68,9 @@ internal static partial class Log
     [LoggerMessage(17, LogLevel.Warning, "The URLs that are hit most cannot be written to {Path}: {Reason}", EventName = "TopKeysNotWritten")]
     public static partial void TopKeysNotWritten(ILogger log, string path, string reason);
 
+    [LoggerMessage(18, LogLevel.Warning, "The system has no descriptor or memory left for another connection: clients wait. Raise the limit of open files (ulimit -n), or take connections off.", EventName = "NoRoomForConnections")]
+    public static partial void NoRoomForConnections(ILogger log);
+
     // 20: the access log, only when asked for
 
     [LoggerMessage(20, LogLevel.Information, "{Method} {Target} {StatusCode} {Elapsed:0.0} ms {CacheStatus}", EventName = "Access")]

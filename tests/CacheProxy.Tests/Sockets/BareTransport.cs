@@ -6,6 +6,7 @@ using CacheProxy.Sockets;
 using CacheProxy.Tests.Scenarios;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace CacheProxy.Tests.Sockets;
@@ -25,7 +26,7 @@ internal sealed class BareTransport : IAsyncDisposable, IMemoryPoolFactory<byte>
         var options = new SocketTransportOptions();
         configure?.Invoke(options);
         var transport = new BareTransport();
-        transport.Listener = await new EventTransport(new OptionsWrapper<SocketTransportOptions>(options), transport).BindAsync(endpoint ?? new IPEndPoint(IPAddress.Loopback, 0));
+        transport.Listener = await new EventTransport(new OptionsWrapper<SocketTransportOptions>(options), transport, NullLogger<EventTransport>.Instance).BindAsync(endpoint ?? new IPEndPoint(IPAddress.Loopback, 0));
         return transport;
     }
 

@@ -6,6 +6,7 @@ using CacheProxy.Tests.Scenarios;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using static CacheProxy.Tests.Sockets.BareTransportExtensions;
 
@@ -159,7 +160,7 @@ public class EventTransportTests
     [Fact]
     public void All_but_IP_is_left_to_others()
     {
-        var transport = new EventTransport(new OptionsWrapper<SocketTransportOptions>(new SocketTransportOptions()), new BareTransport());
+        var transport = new EventTransport(new OptionsWrapper<SocketTransportOptions>(new SocketTransportOptions()), new BareTransport(), NullLogger<EventTransport>.Instance);
         transport.CanBind(new UnixDomainSocketEndPoint("/tmp/unbound")).ShouldBeFalse();
         transport.CanBind(new FileHandleEndPoint(3, FileHandleType.Tcp)).ShouldBeFalse();
         transport.CanBind(new IPEndPoint(IPAddress.IPv6Any, 80)).ShouldBe(OperatingSystem.IsLinux());
