@@ -285,41 +285,4 @@ internal sealed class ResponseStore : IDisposable
 
         public void Ended(DateTimeOffset began) => Volatile.Write(ref _ticks, began.UtcTicks);
     }
-
-    /// <summary>
-    /// Some of the keys. A store that is closed has nothing: who sweeps at that moment is on a thread of his own, and an exception would end the process.
-    /// </summary>
-    private sealed class Stripe(ISystemClock clock) : IDisposable
-    {
-        public readonly Lock Lock = new();
-
-        /// <summary>It need not look for what has expired: the sweep does.</summary>
-        public readonly MemoryCache Cache = new(new MemoryCacheOptions { Clock = clock, ExpirationScanFrequency = TimeSpan.MaxValue });
-
-        public CachedResource? Get(object key)
-        {
-            try
-            {
-                return Cache.Get(key) as CachedResource;
-            }
-            catch (ObjectDisposedException)
-            {
-                return null;
-            }
-        }
-
-        public void Remove(object key)
-        {
-            try
-            {
-                Cache.Remove(key);
-            }
-            catch (ObjectDisposedException)
-            {
-                // it went with all others
-            }
-        }
-
-        public void Dispose() => Cache.Dispose();
-    }
 }
