@@ -21,9 +21,17 @@ internal static class FillRun
     /// <param name="Hot">The hot URL, with all the others stored.</param>
     /// <param name="Zipf">All of the URLs, zipf 0.9.</param>
     /// <param name="Churn">At a constant rate, half hits and half new.</param>
-    /// <param name="LongestPauseBefore">The longest pause of the garbage collector before the churn; <c>null</c> where there is none.</param>
-    /// <param name="LongestPause">The longest in the churn.</param>
-    internal sealed record Row(string System, Measurement Fill, double BytesPerObject, List<Measurement> Hot, List<Measurement> Zipf, Measurement Churn, TimeSpan? LongestPauseBefore, TimeSpan? LongestPause);
+    /// <param name="Pauses">Of the garbage collector; <c>null</c> where there is none.</param>
+    internal sealed record Row(string System, Measurement Fill, double BytesPerObject, List<Measurement> Hot, List<Measurement> Zipf, Measurement Churn, LongestPauses? Pauses);
+
+    /// <summary>
+    /// A pause is, as for the runtime itself (GCMemoryInfo.PauseDurations), from when it begins to stop the threads to when it begins to let them go.
+    /// It says that it has done so when the thread which collected has a core again: on one core those that it has let go come first.
+    /// </summary>
+    /// <param name="Before">The longest before the churn.</param>
+    /// <param name="InChurn">The longest in it.</param>
+    /// <param name="InChurnAndBack">The longest in it with what the thread that collected then waited for a core.</param>
+    internal sealed record LongestPauses(TimeSpan Before, TimeSpan InChurn, TimeSpan InChurnAndBack);
 
     public static async Task<List<Row>> RunAsync(Bench bench, LoadOptions options, int objects)
     {
@@ -65,9 +73,9 @@ internal static class FillRun
         var began = DateTime.UtcNow;
         var churn = await bench.MeasureAsync(system, churning, new Pace(For: ChurnTime, PerSecond: ChurnPerSecond));
         bench.Stop(system);
-        var (pauseBefore, pause) = File.Exists(trace) ? LongestPauses(trace, began) : default;
+        var pauses = File.Exists(trace) ? ReadPauses(trace, began) : null;
         File.Delete(trace);
-        return new(system, fill, bytes, hot, zipf, churn, pauseBefore, pause);
+        return new(system, fill, bytes, hot, zipf, churn, pauses);
     }
 
     /// <summary>The templates take turns, and so do their keys: one that is stored, one that is new.</summary>
@@ -79,23 +87,30 @@ internal static class FillRun
         return both;
     }
 
-    private static (TimeSpan? Before, TimeSpan? Since) LongestPauses(string trace, DateTime border)
+    private static LongestPauses ReadPauses(string trace, DateTime churn)
     {
         using var source = new EventPipeEventSource(trace);
-        DateTime? suspended = null;
-        TimeSpan? before = null, since = null;
-        source.Clr.GCSuspendEEStart += e => suspended = e.Reason is GCSuspendEEReason.SuspendForGC or GCSuspendEEReason.SuspendForGCPrep ? e.TimeStamp.ToUniversalTime() : null;
+        var longest = new LongestPauses(default, default, default);
+        var isCollection = false;
+        DateTime suspended = default;
+        var pause = TimeSpan.Zero;
+        source.Clr.GCSuspendEEStart += e =>
+        {
+            isCollection = e.Reason is GCSuspendEEReason.SuspendForGC or GCSuspendEEReason.SuspendForGCPrep;
+            suspended = e.TimeStamp.ToUniversalTime();
+        };
+        source.Clr.GCRestartEEStart += e => pause = e.TimeStamp.ToUniversalTime() - suspended;
         source.Clr.GCRestartEEStop += e =>
         {
-            if (suspended is { } start)
-            {
-                ref var longest = ref start < border ? ref before : ref since;
-                var pause = e.TimeStamp.ToUniversalTime() - start;
-                longest = longest > pause ? longest : pause;
-            }
-            suspended = null;
+            if (!isCollection)
+                return;
+            longest = suspended < churn
+                ? longest with { Before = Longer(longest.Before, pause) }
+                : longest with { InChurn = Longer(longest.InChurn, pause), InChurnAndBack = Longer(longest.InChurnAndBack, e.TimeStamp.ToUniversalTime() - suspended) };
         };
         source.Process();
-        return (before, since);
+        return longest;
     }
+
+    private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
 }

@@ -54,6 +54,9 @@ internal static class LoadRun
     /// <summary>The systems that a scenario is for.</summary>
     public static IEnumerable<string> SystemsFor(LoadOptions options, bool isHit) => options.Systems.Where(s => !isHit || Systems.Caches(s));
 
+    /// <summary>What the measurements of the hot URL right after that scenario go by.</summary>
+    public static string HotAfter(Scenario scenario) => $"hot after {scenario.Name}";
+
     private static async Task<Dictionary<(string Scenario, string System), List<Measurement>>> ThroughputAsync(Bench bench, LoadOptions options, Scenario[] work)
     {
         var results = new Dictionary<(string, string), List<Measurement>>();
@@ -65,12 +68,17 @@ internal static class LoadRun
                 var isManaged = !"nginx haproxy varnish squid".Contains(system, StringComparison.Ordinal);
                 await MeasureAsync(bench, scenario, system, isManaged ? options.WarmUp / (first ? 1 : 3) : NativeWarmUp);
                 results[(scenario.Name, system)] = [];
+                results[(HotAfter(scenario), system)] = [];
             }
 
         for (var round = 0; round < options.Rounds; round++)
             foreach (var scenario in work)
                 foreach (var system in SystemsFor(options, scenario.IsHit))
+                {
                     results[(scenario.Name, system)].Add(await MeasureAsync(bench, scenario, system, options.Seconds));
+                    if (scenario.IsComparedWithHot)
+                        results[(HotAfter(scenario), system)].Add(await MeasureAsync(bench, Scenario.OneHot, system, options.Seconds));
+                }
         return results;
     }
 

@@ -60,6 +60,8 @@ internal sealed class Report(LoadOptions options, Systems systems)
                 cells.Add(wrong ?? (system == _reference ? string.Create(CultureInfo.InvariantCulture, $"1 [{perCpu:0}]") : $"{Text(Median(ratios))} ({Text(ratios[0])} - {Text(ratios[^1])})"));
             }
             Row(cells);
+            if (scenario.IsComparedWithHot)
+                ComparedWithHot(scenario, results);
         }
         Console.WriteLine();
         Console.WriteLine($"x/s and x/CPU-s: times {_reference}. load: how much of a core generator and origin took. origin: its requests per answer.");
@@ -90,7 +92,7 @@ internal sealed class Report(LoadOptions options, Systems systems)
     public void Fill(int objects, List<FillRun.Row> rows)
     {
         Section(string.Create(CultureInfo.InvariantCulture, $"{objects:#,0} objects of 1 KB in a fresh server. Hot and zipf 0.9 over all of them: requests per second of server CPU. Churn: a minute of 20,000 requests a second, half of them for something new."));
-        Header(["system", "filled per second", "bytes per object", "hot", "zipf", "zipf / hot", "churn p99", "churn p99.9", "churn longest", "longest GC pause before", "and in the churn"]);
+        Header(["system", "filled per second", "bytes per object", "hot", "zipf", "zipf / hot", "churn p99", "churn p99.9", "churn longest", "longest GC pause before", "in the churn", "in it, until the collecting thread had a core again"]);
         foreach (var row in rows)
         {
             var (hot, zipf) = (Median(row.Hot.Select(m => m.PerCpuSecond)), Median(row.Zipf.Select(m => m.PerCpuSecond)));
@@ -99,7 +101,7 @@ internal sealed class Report(LoadOptions options, Systems systems)
                 Wrong(isHit: true, row.Zipf) ?? Text(Median(ratios)),
                 row.Churn.Result.Failures > 0 ? Wrong(isHit: false, [row.Churn])! : Milliseconds([row.Churn.Result.Latency.Percentile(0.99)]),
                 Milliseconds([row.Churn.Result.Latency.Percentile(0.999)]), Milliseconds([row.Churn.Result.Latency.Max]),
-                row.LongestPauseBefore is { } before ? Milliseconds([before]) : "", row.LongestPause is { } pause ? Milliseconds([pause]) : ""]);
+                .. new[] { row.Pauses?.Before, row.Pauses?.InChurn, row.Pauses?.InChurnAndBack }.Select(pause => pause is { } time ? Milliseconds([time]) : "")]);
         }
     }
 
@@ -113,6 +115,22 @@ internal sealed class Report(LoadOptions options, Systems systems)
         var start = text.IndexOf(from, StringComparison.Ordinal) + from.Length;
         var end = text.IndexOf(to, start, StringComparison.Ordinal);
         File.WriteAllText(file, $"{text[..start]}\n{_page}{text[end..]}");
+    }
+
+    /// <summary>A row in which each system stands against itself.</summary>
+    private void ComparedWithHot(Scenario scenario, Dictionary<(string Scenario, string System), List<Measurement>> results)
+    {
+        var cells = new List<string> { $"{scenario.Name}: times the system's own hot URL right after" };
+        foreach (var system in options.Systems)
+        {
+            double[] ratios = results.TryGetValue((scenario.Name, system), out var rounds)
+                ? [.. rounds.Zip(results[(LoadRun.HotAfter(scenario), system)], (one, hot) => one.PerCpuSecond / hot.PerCpuSecond).Order()]
+                : [];
+            cells.Add(ratios.Length == 0 ? "" : $"{Text(Median(ratios))} ({Text(ratios[0])} - {Text(ratios[^1])})");
+            if (ratios.Length > 0)
+                Console.WriteLine($"      {system,-12} {cells[^1]} times its own hot URL right after");
+        }
+        Row(cells);
     }
 
     /// <summary>Why the answers do not count; <c>null</c> when they do.</summary>
