@@ -223,8 +223,12 @@ internal sealed partial class OriginFetch
         }
     }
 
-    private bool Store(StoredResponse stored, TimeSpan retention) =>
-        _fetcher.Store.Store(_order.CacheKey, stored, retention, HitText.CanWrite(stored) ? _order.Leave : null);
+    private bool Store(StoredResponse stored, TimeSpan retention)
+    {
+        if (HitText.CanWrite(stored))
+            stored.Leave = _order.Leave;
+        return _fetcher.Store.Store(_order.CacheKey, stored, retention);
+    }
 
     /// <returns>Held for the caller; <c>null</c> when it must not be stored.</returns>
     private StoredResponse? MakeStored(

@@ -1,11 +1,16 @@
+using System.Text;
 using CacheProxy.Http;
 using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
 
 namespace CacheProxy.Keys;
 
 /// <summary>Reduces Accept-Encoding to the codings that origins know, for what is forwarded and for the key alike.</summary>
 internal static class AcceptEncoding
 {
+    /// <summary>Of what is read here without an allocation, in characters.</summary>
+    private const int LongestLine = 256;
+
     private static readonly string[] Known = ["br", "deflate", "gzip", "zstd"];
 
     /// <summary>The text of every set of known codings; the bits are the places in <see cref="Known"/>.</summary>
@@ -23,16 +28,32 @@ internal static class AcceptEncoding
     {
         var codings = default(Codings);
         foreach (var line in lines)
-        {
-            // No quotes have a meaning here, so that lines can be joined without changing what they say.
-            var text = line.AsSpan();
-            foreach (var member in text.Split(','))
-                codings.Add(text[member].Trim(FieldList.Whitespace));
-        }
+            codings.AddLine(line);
         if (codings.SayMoreThanASet)
             return AsItIs(lines);
         return codings.Known == 0 ? StringValues.Empty : Texts[codings.Known];
     }
+
+    /// <summary>The same for one line as it came, without an allocation.</summary>
+    /// <param name="line">In ASCII.</param>
+    /// <param name="text">The text; <c>null</c> when no known coding is accepted.</param>
+    /// <returns>Whether that is all: <c>false</c> for a line that says more than a set can, and for one that is longer than anybody's who means well.</returns>
+    public static bool TryNormalise(ReadOnlySpan<byte> line, out string? text)
+    {
+        text = null;
+        Span<char> buffer = stackalloc char[LongestLine];
+        if (line.Length > LongestLine)
+            return false;
+        var codings = default(Codings);
+        codings.AddLine(buffer[..Encoding.Latin1.GetChars(line, buffer)]);
+        text = codings.Known == 0 ? null : Texts[codings.Known];
+        return !codings.SayMoreThanASet;
+    }
+
+    /// <summary>Whether these field names are Accept-Encoding and nothing else.</summary>
+    public static bool IsAllOf(string[] fields) => fields.Length == 1 && IsNameOf(fields[0]);
+
+    public static bool IsNameOf(string field) => field.Equals(HeaderNames.AcceptEncoding, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>What the members say together; the bits are the places in <see cref="AcceptEncoding.Known"/>.</summary>
     private struct Codings
@@ -43,7 +64,14 @@ internal static class AcceptEncoding
 
         public readonly int Known => _accepted & ~_refused;
 
-        public void Add(ReadOnlySpan<char> member)
+        /// <summary>No quotes have a meaning here, so that lines can be joined without changing what they say.</summary>
+        public void AddLine(ReadOnlySpan<char> line)
+        {
+            foreach (var member in line.Split(','))
+                Add(line[member].Trim(FieldList.Whitespace));
+        }
+
+        private void Add(ReadOnlySpan<char> member)
         {
             var semicolon = member.IndexOf(';');
             var coding = semicolon < 0 ? member : member[..semicolon].TrimEnd(FieldList.Whitespace);

@@ -14,11 +14,11 @@ internal static class VaryValue
     /// <returns><c>null</c> for a field that is absent, and for an Accept-Encoding of which nothing is forwarded.</returns>
     public static string? Normalise(string field, StringValues lines)
     {
-        if (IsAcceptEncoding(field))
+        if (AcceptEncoding.IsNameOf(field))
             lines = AcceptEncoding.Normalise(lines);
         if (lines.Count == 0)
             return null;
-        if (IsAcceptEncoding(field))
+        if (AcceptEncoding.IsNameOf(field))
             return lines.ToString();
 
         var length = MaxLength(lines);
@@ -29,7 +29,7 @@ internal static class VaryValue
     /// <summary>Whether the lines, normalised, are the value. No allocation unless the text is long.</summary>
     public static bool Equals(string field, string? value, StringValues lines)
     {
-        if (IsAcceptEncoding(field))
+        if (AcceptEncoding.IsNameOf(field))
             return Normalise(field, lines) == value;
         if (lines.Count == 0 || value is null)
             return lines.Count == 0 && value is null;
@@ -41,8 +41,6 @@ internal static class VaryValue
         var buffer = length <= StackLength ? stackalloc char[StackLength] : new char[length];
         return buffer[..Write(field, lines, buffer)].SequenceEqual(value);
     }
-
-    private static bool IsAcceptEncoding(string field) => field.Equals("Accept-Encoding", StringComparison.OrdinalIgnoreCase);
 
     public static bool IsAcceptLanguage(string field) => field.Equals("Accept-Language", StringComparison.OrdinalIgnoreCase);
 

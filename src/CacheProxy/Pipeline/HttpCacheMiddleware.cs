@@ -86,7 +86,7 @@ internal sealed partial class HttpCacheMiddleware(RequestDelegate next, CacheCor
         {
             case ReuseVerb.Serve:
                 if (uri.SearchRule is null)
-                    core.FastHits?.OnHit(context, resource!, stored!, settings); // while it is held
+                    core.FastHits?.OnHit(context, stored!, settings); // while it is held
                 var hit = ServeAsync(context, uri, head, stored!, decision.Age, new Outcome(CacheResult.Hit));
                 if (core.HotKeys is { } hotKeys && !head.HasCredentials)
                     hotKeys.OnHit(uri);

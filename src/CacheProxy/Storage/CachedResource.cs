@@ -4,7 +4,7 @@ namespace CacheProxy.Storage;
 internal sealed class CachedResource
 {
     // Measured on a 64-bit runtime: this object, the memory cache's entry, its places in the dictionary and in the order of eviction, and the key's own object.
-    private const int Overhead = 272;
+    private const int Overhead = 264;
 
     // Nearly every key has one variant, and needs no array for it.
     private readonly StoredResponse _newest;
@@ -38,9 +38,6 @@ internal sealed class CachedResource
 
     /// <summary>Set by each hit, taken back by the eviction hand.</summary>
     public bool Visited { get; set; }
-
-    /// <summary>What whoever stored it or answers from it has noted, to answer sooner the next time; gone when anything else is stored under the key.</summary>
-    public object? Leave { get; set; }
 
     /// <summary>Its number in the order of insertion; 0: it is not in it. Owned by <see cref="Eviction"/> and guarded by its lock.</summary>
     public int Place { get; set; }

@@ -111,11 +111,10 @@ internal sealed class ResponseStore : IDisposable
     /// <param name="key">The cache key.</param>
     /// <param name="response">A whole response, held by the caller; the store takes a hold of its own.</param>
     /// <param name="retention">How long it is worth keeping; nothing is stored when it is not positive.</param>
-    /// <param name="leave">Noted where it is the only response under the key.</param>
     /// <returns>
     /// Whether it is stored: not when it has been overtaken by an invalidation or by a later response in its place, or is larger than the budget.
     /// </returns>
-    public bool Store(string key, StoredResponse response, TimeSpan retention, object? leave = null)
+    public bool Store(string key, StoredResponse response, TimeSpan retention)
     {
         if (retention <= TimeSpan.Zero)
             return false;
@@ -133,7 +132,6 @@ internal sealed class ResponseStore : IDisposable
             var expires = Later(now + retention, present?.Expires);
             response.TryHold(); // the caller holds it, so this does not fail
             resource = present is null ? new CachedResource(key, [response], expires) : new CachedResource(key, Merge(response, present), expires);
-            resource.Leave = resource.Variants.Length == 1 ? leave : null;
             if (resource.Size > _budgetBytes)
             {
                 resource.Release();

@@ -9,7 +9,7 @@ namespace CacheProxy.Storage;
 
 /// <summary>
 /// A response kept for reuse (RFC 9111 sections 1 and 3). What is decided by is here, as numbers; head and body are bytes in one block outside
-/// the heap that the collector walks. Immutable: freshening makes a new one.
+/// the heap that the collector walks. Immutable but for what is noted on it: freshening makes a new one.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -28,7 +28,7 @@ internal sealed class StoredResponse
     public const int LargestBlockBody = 64 << 10;
 
     /// <summary>This object.</summary>
-    private const int ObjectBytes = 264;
+    private const int ObjectBytes = 272;
 
     private const int ArrayBytes = 24, ReferenceBytes = 8, StringBytes = 26, PairBytes = 24;
 
@@ -110,6 +110,9 @@ internal sealed class StoredResponse
 
     /// <summary>The request had Authorization, so reuse rests on what RFC 9111 section 3.5 allows.</summary>
     public bool RequestWasAuthorized { get; init; }
+
+    /// <summary>What whoever stored it or answers from it has noted, to answer sooner the next time.</summary>
+    public object? Leave { get; set; }
 
     /// <summary>Bytes this takes in memory, measured on a 64-bit runtime.</summary>
     public long Size

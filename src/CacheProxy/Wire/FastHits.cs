@@ -87,12 +87,12 @@ internal sealed class FastHits : IDisposable
         HttpMethods.IsGet(context.Request.Method) ? _routes.LeaveOf(ConnectionOf(context)?.ReadUnder, context.GetEndpoint(), settings) : null;
 
     /// <summary>The pipeline has answered with a fresh stored response, which is held.</summary>
-    public void OnHit(HttpContext context, CachedResource resource, StoredResponse stored, RouteSettings settings)
+    public void OnHit(HttpContext context, StoredResponse stored, RouteSettings settings)
     {
-        if (resource.Leave is FastLeave known && ReferenceEquals(known.Settings, settings) && _routes.IsCurrent(known))
+        if (stored.Leave is FastLeave known && ReferenceEquals(known.Settings, settings) && _routes.IsCurrent(known))
             return;
-        if (resource.Variants.Length == 1 && LeaveOf(context, settings) is { } leave && HitText.CanWrite(stored))
-            resource.Leave = leave;
+        if (LeaveOf(context, settings) is { } leave && HitText.CanWrite(stored))
+            stored.Leave = leave;
     }
 
     /// <summary>Answers, if there is a fresh stored response that may be given without the pipeline.</summary>
@@ -113,9 +113,8 @@ internal sealed class FastHits : IDisposable
             return 0;
         var key = buffer[..length];
         var now = _core.Clock.Now;
-        if (_core.Store.Find(key, now) is not { Leave: FastLeave leave } resource || !_routes.IsCurrent(leave))
+        if (_core.Store.Find(key, now) is not { } resource || Select(resource, request.AcceptEncoding) is not { Leave: FastLeave leave } stored || !_routes.IsCurrent(leave))
             return 0;
-        var stored = resource.Variants[0];
         ref readonly var head = ref request.HasCookie ? ref WithCookie : ref Plain;
         var decision = _core.Decide(head, stored, now, leave.Settings, default);
         if (decision.Verb != ReuseVerb.Serve)
@@ -160,6 +159,23 @@ internal sealed class FastHits : IDisposable
     /// <summary>What HTTP/1.1 is spoken on, one request at a time; <c>null</c>: HTTP/2 is, or the transport is another, with TLS or anything else between.</summary>
     private static HitConnection? ConnectionOf(HttpContext context) =>
         HttpProtocol.IsHttp11(context.Request.Protocol) ? context.Features.Get<IConnectionTransportFeature>()?.Transport as HitConnection : null;
+
+    /// <summary>As <see cref="ResponseStore.Select"/> has it; <c>null</c> where the pipeline has to say.</summary>
+    private static StoredResponse? Select(CachedResource resource, ReadOnlySpan<byte> acceptEncoding)
+    {
+        var (codings, isRead) = (default(string), false);
+        foreach (var variant in resource.Variants)
+        {
+            if (variant.VaryFields.Length == 0)
+                return variant;
+            if (!AcceptEncoding.IsAllOf(variant.VaryFields) || !(isRead || AcceptEncoding.TryNormalise(acceptEncoding, out codings)))
+                return null;
+            isRead = true;
+            if (variant.VaryValues[0] == codings)
+                return variant;
+        }
+        return null;
+    }
 
     /// <summary>As <see cref="Preconditions"/> has it.</summary>
     private static bool IsNamed(ReadOnlySpan<byte> entityTag, ReadOnlySpan<byte> ifNoneMatch)

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
+using CacheProxy.Keys;
 using CacheProxy.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
@@ -17,11 +18,12 @@ internal static class HitText
     private static readonly SearchValues<byte> Plain = SearchValues.Create([.. "\r\n\t"u8, .. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (byte)c)]);
 
     /// <summary>
-    /// Whether the answer to a plain request is the whole of it, with nothing for Kestrel to add: the head plain ASCII with a Date, the same for
-    /// everyone. While held.
+    /// Whether the answer to a plain request is the whole of it, with nothing for Kestrel to add: the head plain ASCII with a Date, and nothing
+    /// but Accept-Encoding selects it. While held.
     /// </summary>
     public static bool CanWrite(StoredResponse stored) =>
-        stored is { VaryFields.Length: 0, Trailers: null, IsIncomplete: false, Facts.Date: not null }
+        (stored.VaryFields.Length == 0 || AcceptEncoding.IsAllOf(stored.VaryFields))
+        && stored is { Trailers: null, IsIncomplete: false, Facts.Date: not null }
         && stored.Facts.StatusCode is >= 200 and < 600 and not (204 or 205 or 206 or 304)
         && Ascii.IsValid(stored.ReasonPhrase) && !stored.Lines.ContainsAnyExcept(Plain);
 

@@ -3,7 +3,7 @@ using System.Text;
 namespace CacheProxy.Wire;
 
 /// <summary>
-/// Which request fields have no say in the answer to a hit that does not vary: they are forwarded on a miss, or describe the client, and neither the
+/// Which request fields have no say in the answer to a hit that does not vary by them: they are forwarded on a miss, or describe the client, and neither the
 /// server, nor routing, nor the cache reads them on the way to a hit.
 /// </summary>
 internal sealed class NeutralFields
@@ -11,7 +11,7 @@ internal sealed class NeutralFields
     /// <summary>Not among them, on purpose: all that asks for another answer (Range, If-Range, If-Match, Authorization, Upgrade, Expect, TE, bodies), and X-Forwarded-Host.</summary>
     private static readonly string[] Neutral =
     [
-        "user-agent", "accept", "accept-encoding", "accept-language", "accept-charset", "referer", "dnt", "priority", "save-data", "purpose", "sec-gpc",
+        "user-agent", "accept", "accept-language", "accept-charset", "referer", "dnt", "priority", "save-data", "purpose", "sec-gpc",
         "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user", "sec-purpose", "sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform",
         "upgrade-insecure-requests", "via", "x-real-ip", "x-request-id", "x-correlation-id", "from", "x-requested-with", "cdn-loop", "traceparent", "tracestate",
     ];
@@ -30,6 +30,7 @@ internal sealed class NeutralFields
         meanings["cookie"] = FieldMeaning.Cookie;
         meanings["x-forwarded-proto"] = FieldMeaning.ForwardedScheme;
         meanings["x-forwarded-for"] = FieldMeaning.ForwardedFor;
+        meanings["accept-encoding"] = FieldMeaning.AcceptEncoding;
         meanings["if-none-match"] = FieldMeaning.IfNoneMatch;
         meanings["if-modified-since"] = FieldMeaning.IfModifiedSince;
         foreach (var name in credentialFields)
@@ -62,6 +63,9 @@ internal enum FieldMeaning
     Cookie,
     ForwardedScheme,
     ForwardedFor,
+
+    /// <summary>Nothing where the answer does not vary by it.</summary>
+    AcceptEncoding,
     IfNoneMatch,
 
     /// <summary>Nothing beside If-None-Match (RFC 9110 section 13.1.3).</summary>

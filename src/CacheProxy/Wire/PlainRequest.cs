@@ -36,6 +36,9 @@ internal ref struct PlainRequest
     public ReadOnlySpan<byte> ForwardedScheme { get; private set; }
 
     /// <summary>Empty when absent.</summary>
+    public ReadOnlySpan<byte> AcceptEncoding { get; private set; }
+
+    /// <summary>Empty when absent.</summary>
     public ReadOnlySpan<byte> IfNoneMatch { get; private set; }
 
     /// <summary>Of the head, in bytes.</summary>
@@ -89,6 +92,11 @@ internal ref struct PlainRequest
                 return Ascii.EqualsIgnoreCase(value, "keep-alive"u8);
             case FieldMeaning.Cookie:
                 HasCookie = true;
+                return true;
+            case FieldMeaning.AcceptEncoding:
+                if (!AcceptEncoding.IsEmpty)
+                    return false;
+                AcceptEncoding = value;
                 return true;
             case FieldMeaning.IfNoneMatch:
                 if (!IfNoneMatch.IsEmpty)

@@ -1,3 +1,4 @@
+using System.Text;
 using CacheProxy.Keys;
 using CacheProxy.Tests.Http;
 using FsCheck;
@@ -65,6 +66,18 @@ public class AcceptEncodingTests
         StringValues line = "gzip, deflate, br, zstd";
         Allocation.Of(() => AcceptEncoding.Normalise(line)).ShouldBe(0);
     }
+
+    [Fact]
+    public void Line_as_it_came_says_the_same() =>
+        Prop.ForAll(AnyCodings, line =>
+        {
+            var normal = AcceptEncoding.Normalise(line);
+            return AcceptEncoding.TryNormalise(Encoding.Latin1.GetBytes(line), out var text) ? text == (normal.Count == 0 ? null : normal.ToString()) : line.Length > 256 || line.Contains('*') || line.Contains(";q=");
+        }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void Line_that_is_longer_than_any_is_not_read() =>
+        AcceptEncoding.TryNormalise(Encoding.Latin1.GetBytes("gzip" + new string(',', 253)), out _).ShouldBeFalse();
 
     [Fact]
     public void Normalising_twice_changes_nothing() =>

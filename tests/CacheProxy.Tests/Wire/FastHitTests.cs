@@ -165,8 +165,68 @@ public sealed class FastHitTests
         (await Ask(client, "/a", "Cookie: user=1")).Body.ShouldBe("body 2");
     }
 
+    [Fact]
+    public async Task Each_gets_the_content_coding_it_accepts_without_the_pipeline()
+    {
+        await using var origin = ScriptedOrigin.Answering(r => Respond($"{r.Number} for {r["Accept-Encoding"] ?? "none"}", "Vary: Accept-Encoding"));
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, fastHits: true);
+        await using var client = await WarmAsync(proxy, "/warm");
+        string[] variants = ["gzip", "br, gzip", "identity", "br"];
+        foreach (var accepted in variants)
+            (await Ask(client, "/a", "Accept-Encoding: " + accepted))["Cache-Status"].ShouldStartWith("CacheProxy; fwd=");
+        var (asked, fetched) = (proxy.Asked, origin.Requests.Count);
+        (await Ask(client, "/a", "Accept-Encoding: gzip")).Body.ShouldEndWith("for gzip");
+        (await Ask(client, "/a", "accept-encoding: X-Gzip , BR;q=1.0, made-up")).Body.ShouldEndWith("for br, gzip");
+        (await Ask(client, "/a", "Accept-Encoding: br, gzip;q=0")).Body.ShouldEndWith("for br");
+        (await Ask(client, "/a", "Accept-Encoding: identity")).Body.ShouldEndWith("for none");
+        (await Ask(client, "/a", "Accept-Encoding:")).Body.ShouldEndWith("for none");
+        (await Ask(client, "/a")).Body.ShouldEndWith("for none");
+        (proxy.Asked, origin.Requests.Count).ShouldBe((asked, fetched));
+        (await Ask(client, "/a", "Accept-Encoding: zstd")).Body.ShouldEndWith("for zstd"); // nobody has asked for that
+        origin.Requests.Count.ShouldBe(fetched + 1);
+    }
+
     [Theory]
-    [InlineData("Vary: Accept-Encoding")]
+    [InlineData("Accept-Encoding: br;q=0.5, gzip")]
+    [InlineData("Accept-Encoding: gzip, *;q=0")]
+    [InlineData("Accept-Encoding: identity;q=0")]
+    [InlineData("Accept-Encoding: gzip\r\nAccept-Encoding: br")]
+    public async Task Accept_Encoding_that_is_more_than_a_set_is_for_the_pipeline(string fields)
+    {
+        await using var origin = ScriptedOrigin.Answering(r => Respond($"for {r["Accept-Encoding"] ?? "none"}", "Vary: Accept-Encoding"));
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, fastHits: true);
+        await using var client = await WarmAsync(proxy, "/warm");
+        foreach (var plain in (string[])["Accept-Encoding: gzip", "X: 1", "Accept-Encoding: br, gzip", fields])
+            await Ask(client, "/a", plain);
+        var (asked, fetched) = (proxy.Asked, origin.Requests.Count);
+        (await Ask(client, "/a", fields))["Cache-Status"].ShouldStartWith("CacheProxy; hit");
+        (proxy.Asked, origin.Requests.Count).ShouldBe((asked + 1, fetched));
+    }
+
+    /// <summary>In the order in which the pipeline asks: the newest first.</summary>
+    [Fact]
+    public async Task Variant_that_the_pipeline_would_ask_first_is_asked_first()
+    {
+        await using var origin = ScriptedOrigin.Answering(r => r.Number switch
+        {
+            2 => Respond("by coding", "Vary: Accept-Encoding"),
+            3 => Respond("by language", "Vary: Accept-Language"),
+            _ => Respond("other"),
+        });
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, fastHits: true);
+        await using var client = await WarmAsync(proxy, "/warm");
+        await Ask(client, "/a", "Accept-Encoding: gzip");
+        proxy.Time.Advance(Second);
+        await Ask(client, "/a", "Accept-Encoding: br", "Accept-Language: de");
+        var asked = proxy.Asked;
+        (await Ask(client, "/a", "Accept-Encoding: gzip", "Accept-Language: de")).Body.ShouldBe("by language");
+        (await Ask(client, "/a", "Accept-Encoding: gzip", "Accept-Language: fr")).Body.ShouldBe("by coding");
+        proxy.Asked.ShouldBe(asked + 2);
+    }
+
+    [Theory]
+    [InlineData("Vary: Accept")]
+    [InlineData("Vary: Accept-Encoding, Accept")]
     [InlineData("X-Text: caf\u00e9")]
     public async Task Answers_that_are_not_simple_are_written_by_the_pipeline(string field)
     {

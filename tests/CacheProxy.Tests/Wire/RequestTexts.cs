@@ -5,10 +5,10 @@ namespace CacheProxy.Tests.Wire;
 /// <summary>Generated requests near the border of what is answered on the connection: most are well formed, and about half of those have something odd done to them.</summary>
 internal static class RequestTexts
 {
-    private static readonly string[] Targets = ["/a", "/a", "/a", "/b", "/b?q=1", "/varies", "/short", "/none", "/a/../b", "/a#x", "http://site.example/a", "/%61", "//a", "/a/", "/a?", "/a;x"];
+    private static readonly string[] Targets = ["/a", "/a", "/a", "/b", "/b?q=1", "/varies", "/varies", "/varies", "/short", "/none", "/a/../b", "/a#x", "http://site.example/a", "/%61", "//a", "/a/", "/a?", "/a;x"];
 
     private static readonly string[] Neutral =
-        ["User-Agent: x", "Accept: */*", "accept-encoding: gzip", "Accept-Language: de", "Connection: keep-alive", "Cookie: a=b", "Cache-Control: no-cache", "Pragma: no-cache",
+        ["User-Agent: x", "Accept: */*", "accept-encoding: gzip", "Accept-Encoding: br, X-GZIP", "Accept-Encoding: gzip;q=0, identity", "Accept-Encoding: gzip;q=0.5", "Accept-Encoding: *", "Accept-Encoding:", "Accept-Language: de", "Connection: keep-alive", "Cookie: a=b", "Cache-Control: no-cache", "Pragma: no-cache",
          "X-Forwarded-For: 10.1.2.3", "X-Forwarded-Proto: https", "Referer: http://site.example/", "Via: 1.1 x", "Sec-Fetch-Mode: cors", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"];
 
     private static readonly string[] Telling =
