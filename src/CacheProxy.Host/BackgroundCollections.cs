@@ -9,7 +9,7 @@ namespace CacheProxy.Host;
 /// The workstation collector of .NET 10 ends its background thread after 20 seconds without work. The full collection that comes next starts another one but does
 /// not wait for it, and stops the process instead: 0.3 to 0.5 s with a million stored objects, where a background collection stops it for less than 10 ms, twice.
 /// The runtime after it waits (dotnet/runtime issue 13238). What it costs is marking: milliseconds each time, half a second of a core with a million objects, by a
-/// thread that stands back (<see cref="CollectorThread"/>).
+/// thread that stands back (<see cref="Precedence"/>).
 /// </remarks>
 internal sealed class BackgroundCollections : IHostedService, IDisposable
 {
@@ -47,7 +47,7 @@ internal sealed class BackgroundCollections : IHostedService, IDisposable
         if (GC.GetTotalMemory(forceFullCollection: false) >= Large)
         {
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
-            CollectorThread.StandBack();
+            Precedence.Apply(); // its thread may be new
         }
         _timer.Change(Interval, Timeout.InfiniteTimeSpan);
     }

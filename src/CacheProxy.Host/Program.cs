@@ -26,6 +26,8 @@ try
     builder.Services.AddHostedService<AdminServer>();
     if (BackgroundCollections.AreOfUse)
         builder.Services.AddHostedService<BackgroundCollections>();
+    if (service.InlineSockets && Precedence.IsOfUse)
+        builder.Services.AddHostedService<Precedence>();
     Telemetry.AddTo(builder.Services);
     configuration.AddOptions(builder.Services);
     builder.Services.AddHttpCache();

@@ -1,14 +1,11 @@
-using System.Globalization;
 using CacheProxy.Tests.Scenarios;
 
 namespace CacheProxy.Host.Tests;
 
 /// <summary>What keeps the collector's background thread at work.</summary>
+[Collection("threads")]
 public class BackgroundCollectionsTests
 {
-    /// <summary>Of a stat file, after the name in parentheses (proc_pid_stat(5)).</summary>
-    private const int NicenessAt = 16, PolicyAt = 38;
-
     [Fact]
     public async Task Large_heap_is_collected_in_the_background_each_interval_by_a_thread_that_stands_back()
     {
@@ -27,13 +24,11 @@ public class BackgroundCollectionsTests
         }
         if (OperatingSystem.IsLinux())
         {
-            var (own, collector) = (Stat("/proc/self/stat"), Stat($"/proc/self/task/{CollectorThread.Find().ShouldHaveSingleItem()}/stat"));
-            collector[PolicyAt].ShouldBe($"{CollectorThread.Batch}");
-            int.Parse(collector[NicenessAt], CultureInfo.InvariantCulture).ShouldBe(Math.Min(int.Parse(own[NicenessAt], CultureInfo.InvariantCulture) + CollectorThread.Niceness, 19));
+            var collector = Precedence.Threads().Where(thread => thread.Name == Precedence.Collector).ShouldHaveSingleItem().Thread;
+            PrecedenceTests.PolicyOf(collector).ShouldBe(Precedence.Batch);
+            PrecedenceTests.NicenessOf(collector).ShouldBe(Math.Min(PrecedenceTests.NicenessOf(Environment.ProcessId) + Precedence.CollectorNiceness, 19));
         }
         await collections.StopAsync(TestContext.Current.CancellationToken);
         GC.KeepAlive(heap);
     }
-
-    private static string[] Stat(string file) => File.ReadAllText(file).Split(") ")[^1].Split(' ');
 }

@@ -19,6 +19,9 @@ internal sealed unsafe class EventLoop
     private static readonly EventLoop?[] Loops = new EventLoop?[Environment.ProcessorCount];
     private static uint _given;
 
+    /// <summary>What a loop's thread is called, before its number: short enough for the system to show the whole.</summary>
+    public const string ThreadName = "event loop";
+
     private readonly int _epoll;
     private readonly Stack<int> _free = new();
     private readonly List<ISender> _senders = [];
@@ -31,7 +34,7 @@ internal sealed unsafe class EventLoop
         _epoll = Libc.NewEpoll();
         if (_epoll < 0)
             throw new SocketException();
-        new Thread(Run) { IsBackground = true, Name = $"CacheProxy sockets {number}" }.UnsafeStart();
+        new Thread(Run) { IsBackground = true, Name = $"{ThreadName} {number}" }.UnsafeStart();
     }
 
     /// <summary>One after the other.</summary>

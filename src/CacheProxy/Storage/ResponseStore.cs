@@ -89,6 +89,23 @@ internal sealed class ResponseStore : IDisposable
         return null;
     }
 
+    /// <summary>The same by one Accept-Encoding line as it came, empty when there is none; <c>null</c> also where it takes more than that to say.</summary>
+    public static StoredResponse? Select(CachedResource resource, ReadOnlySpan<byte> acceptEncoding)
+    {
+        var (codings, isRead) = (default(string), false);
+        foreach (var variant in resource.Variants)
+        {
+            if (variant.VaryFields.Length == 0)
+                return variant;
+            if (!AcceptEncoding.IsAllOf(variant.VaryFields) || !(isRead || AcceptEncoding.TryNormalise(acceptEncoding, out codings)))
+                return null;
+            isRead = true;
+            if (variant.VaryValues[0] == codings)
+                return variant;
+        }
+        return null;
+    }
+
     /// <summary>
     /// The stored response in the language that the request likes best, for one that selects none by its own text (see <see cref="LanguageChoice"/>):
     /// the most exact, of those the newest.

@@ -111,7 +111,7 @@ internal sealed class StoredResponse
     /// <summary>The request had Authorization, so reuse rests on what RFC 9111 section 3.5 allows.</summary>
     public bool RequestWasAuthorized { get; init; }
 
-    /// <summary>What whoever stored it or answers from it has noted, to answer sooner the next time.</summary>
+    /// <summary>What whoever stored it or answers from it has noted, to answer sooner the next time. It is about the key and not about what else is stored under it.</summary>
     public object? Leave { get; set; }
 
     /// <summary>Bytes this takes in memory, measured on a 64-bit runtime.</summary>
@@ -136,6 +136,9 @@ internal sealed class StoredResponse
         var resident = now - ResponseTime;
         return resident > TimeSpan.Zero ? InitialAge + resident : InitialAge;
     }
+
+    /// <inheritdoc cref="Block.Prefetch"/>
+    public void Prefetch() => _block.Prefetch();
 
     /// <inheritdoc cref="Block.TryHold"/>
     public bool TryHold() => _block.TryHold();

@@ -113,8 +113,11 @@ internal sealed class FastHits : IDisposable
             return 0;
         var key = buffer[..length];
         var now = _core.Clock.Now;
-        if (_core.Store.Find(key, now) is not { } resource || Select(resource, request.AcceptEncoding) is not { Leave: FastLeave leave } stored || !_routes.IsCurrent(leave))
+        if (_core.Store.Find(key, now) is not { } resource || ResponseStore.Select(resource, request.AcceptEncoding) is not { } stored)
             return 0;
+        if (stored.Leave is not FastLeave leave || !_routes.IsCurrent(leave))
+            return 0;
+        stored.Prefetch();
         ref readonly var head = ref request.HasCookie ? ref WithCookie : ref Plain;
         var decision = _core.Decide(head, stored, now, leave.Settings, default);
         if (decision.Verb != ReuseVerb.Serve)
@@ -159,23 +162,6 @@ internal sealed class FastHits : IDisposable
     /// <summary>What HTTP/1.1 is spoken on, one request at a time; <c>null</c>: HTTP/2 is, or the transport is another, with TLS or anything else between.</summary>
     private static HitConnection? ConnectionOf(HttpContext context) =>
         HttpProtocol.IsHttp11(context.Request.Protocol) ? context.Features.Get<IConnectionTransportFeature>()?.Transport as HitConnection : null;
-
-    /// <summary>As <see cref="ResponseStore.Select"/> has it; <c>null</c> where the pipeline has to say.</summary>
-    private static StoredResponse? Select(CachedResource resource, ReadOnlySpan<byte> acceptEncoding)
-    {
-        var (codings, isRead) = (default(string), false);
-        foreach (var variant in resource.Variants)
-        {
-            if (variant.VaryFields.Length == 0)
-                return variant;
-            if (!AcceptEncoding.IsAllOf(variant.VaryFields) || !(isRead || AcceptEncoding.TryNormalise(acceptEncoding, out codings)))
-                return null;
-            isRead = true;
-            if (variant.VaryValues[0] == codings)
-                return variant;
-        }
-        return null;
-    }
 
     /// <summary>As <see cref="Preconditions"/> has it.</summary>
     private static bool IsNamed(ReadOnlySpan<byte> entityTag, ReadOnlySpan<byte> ifNoneMatch)

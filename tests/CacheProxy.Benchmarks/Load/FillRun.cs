@@ -21,17 +21,24 @@ internal static class FillRun
     /// <param name="Hot">The hot URL, with all the others stored.</param>
     /// <param name="Zipf">All of the URLs, zipf 0.9.</param>
     /// <param name="Churn">At a constant rate, half hits and half new.</param>
-    /// <param name="Pauses">Of the garbage collector; <c>null</c> where there is none.</param>
-    internal sealed record Row(string System, Measurement Fill, double BytesPerObject, List<Measurement> Hot, List<Measurement> Zipf, Measurement Churn, LongestPauses? Pauses);
+    /// <param name="LongestPauseBefore">The longest pauses of the garbage collector before the churn; <c>null</c> where there is none.</param>
+    /// <param name="LongestPause">In the churn.</param>
+    internal sealed record Row(string System, Measurement Fill, double BytesPerObject, List<Measurement> Hot, List<Measurement> Zipf, Measurement Churn, Pause? LongestPauseBefore, Pause? LongestPause);
 
-    /// <summary>
-    /// A pause is, as for the runtime itself (GCMemoryInfo.PauseDurations), from when it begins to stop the threads to when it begins to let them go.
-    /// It says that it has done so when the thread which collected has a core again: on one core those that it has let go come first.
-    /// </summary>
-    /// <param name="Before">The longest before the churn.</param>
-    /// <param name="InChurn">The longest in it.</param>
-    /// <param name="InChurnAndBack">The longest in it with what the thread that collected then waited for a core.</param>
-    internal sealed record LongestPauses(TimeSpan Before, TimeSpan InChurn, TimeSpan InChurnAndBack);
+    /// <summary>A pause of the collector, of which the events tell two bounds.</summary>
+    /// <param name="Stopped">
+    /// From when it begins to stop the threads to when it begins to let them go, as the runtime counts it (GCMemoryInfo.PauseDurations). Nobody runs.
+    /// </param>
+    /// <param name="UntilBack">
+    /// To when the thread that has collected has said so. On one core those that it has let go may come first: they run, but who needs new memory
+    /// may have to wait for it (not where the collector's background thread was the one).
+    /// </param>
+    internal sealed record Pause(TimeSpan Stopped, TimeSpan UntilBack)
+    {
+        public Pause OrLonger(Pause? other) => other is null ? this : new(Longer(Stopped, other.Stopped), Longer(UntilBack, other.UntilBack));
+
+        private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
+    }
 
     public static async Task<List<Row>> RunAsync(Bench bench, LoadOptions options, int objects)
     {
@@ -62,7 +69,7 @@ internal static class FillRun
         var (hot, zipf) = (new List<Measurement>(), new List<Measurement>());
         var requests = new Requests([stored], keys);
         for (var round = 0; round <= options.Rounds; round++)
-            foreach (var (list, work) in new[] { (hot, Scenario.HotRequests), (zipf, requests) })
+            foreach (var (list, work) in LoadRun.InTurns(round, (hot, Scenario.OneHot.Requests(0)), (zipf, requests)))
             {
                 var measurement = await bench.MeasureAsync(system, work, new Pace(For: options.Seconds));
                 if (round > 0) // the first is the warm-up
@@ -73,9 +80,9 @@ internal static class FillRun
         var began = DateTime.UtcNow;
         var churn = await bench.MeasureAsync(system, churning, new Pace(For: ChurnTime, PerSecond: ChurnPerSecond));
         bench.Stop(system);
-        var pauses = File.Exists(trace) ? ReadPauses(trace, began) : null;
+        var (pauseBefore, pause) = File.Exists(trace) ? LongestPauses(trace, began) : default;
         File.Delete(trace);
-        return new(system, fill, bytes, hot, zipf, churn, pauses);
+        return new(system, fill, bytes, hot, zipf, churn, pauseBefore, pause);
     }
 
     /// <summary>The templates take turns, and so do their keys: one that is stored, one that is new.</summary>
@@ -87,30 +94,29 @@ internal static class FillRun
         return both;
     }
 
-    private static LongestPauses ReadPauses(string trace, DateTime churn)
+    private static (Pause? Before, Pause? Since) LongestPauses(string trace, DateTime border)
     {
         using var source = new EventPipeEventSource(trace);
-        var longest = new LongestPauses(default, default, default);
-        var isCollection = false;
-        DateTime suspended = default;
-        var pause = TimeSpan.Zero;
+        var collecting = new Dictionary<int, (DateTime Began, TimeSpan Stopped)>(); // by thread: others stop all for other reasons, within the events of a collection
+        Pause? before = null, since = null;
         source.Clr.GCSuspendEEStart += e =>
         {
-            isCollection = e.Reason is GCSuspendEEReason.SuspendForGC or GCSuspendEEReason.SuspendForGCPrep;
-            suspended = e.TimeStamp.ToUniversalTime();
+            if (e.Reason is GCSuspendEEReason.SuspendForGC or GCSuspendEEReason.SuspendForGCPrep)
+                collecting[e.ThreadID] = (e.TimeStamp.ToUniversalTime(), default);
         };
-        source.Clr.GCRestartEEStart += e => pause = e.TimeStamp.ToUniversalTime() - suspended;
+        source.Clr.GCRestartEEStart += e =>
+        {
+            if (collecting.TryGetValue(e.ThreadID, out var collection))
+                collecting[e.ThreadID] = collection with { Stopped = e.TimeStamp.ToUniversalTime() - collection.Began };
+        };
         source.Clr.GCRestartEEStop += e =>
         {
-            if (!isCollection)
+            if (!collecting.Remove(e.ThreadID, out var collection))
                 return;
-            longest = suspended < churn
-                ? longest with { Before = Longer(longest.Before, pause) }
-                : longest with { InChurn = Longer(longest.InChurn, pause), InChurnAndBack = Longer(longest.InChurnAndBack, e.TimeStamp.ToUniversalTime() - suspended) };
+            ref var longest = ref collection.Began < border ? ref before : ref since;
+            longest = new Pause(collection.Stopped, e.TimeStamp.ToUniversalTime() - collection.Began).OrLonger(longest);
         };
         source.Process();
-        return longest;
+        return (before, since);
     }
-
-    private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
 }

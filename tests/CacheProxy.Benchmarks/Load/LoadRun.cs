@@ -54,30 +54,34 @@ internal static class LoadRun
     /// <summary>The systems that a scenario is for.</summary>
     public static IEnumerable<string> SystemsFor(LoadOptions options, bool isHit) => options.Systems.Where(s => !isHit || Systems.Caches(s));
 
-    /// <summary>What the measurements of the hot URL right after that scenario go by.</summary>
-    public static string HotAfter(Scenario scenario) => $"hot after {scenario.Name}";
+    /// <summary>What the measurements of the hot URL beside that scenario go by.</summary>
+    public static string HotBeside(Scenario scenario) => $"hot beside {scenario.Name}";
 
-    private static async Task<Dictionary<(string Scenario, string System), List<Measurement>>> ThroughputAsync(Bench bench, LoadOptions options, Scenario[] work)
+    /// <summary>Who comes first in one round comes last in the next.</summary>
+    public static T[] InTurns<T>(int round, T one, T other) => round % 2 == 0 ? [one, other] : [other, one];
+
+    private static async Task<Dictionary<(string Scenario, string System), List<Measurement>>> ThroughputAsync(Bench bench, LoadOptions options, Scenario[] scenarios)
     {
         var results = new Dictionary<(string, string), List<Measurement>>();
         var warm = new HashSet<string>();
-        foreach (var scenario in work)
+        foreach (var scenario in scenarios)
             foreach (var system in SystemsFor(options, scenario.IsHit))
             {
                 var first = warm.Add(system);
                 var isManaged = !"nginx haproxy varnish squid".Contains(system, StringComparison.Ordinal);
                 await MeasureAsync(bench, scenario, system, isManaged ? options.WarmUp / (first ? 1 : 3) : NativeWarmUp);
                 results[(scenario.Name, system)] = [];
-                results[(HotAfter(scenario), system)] = [];
+                if (scenario.IsComparedWithHot)
+                    results[(HotBeside(scenario), system)] = [];
             }
 
         for (var round = 0; round < options.Rounds; round++)
-            foreach (var scenario in work)
+            foreach (var scenario in scenarios)
                 foreach (var system in SystemsFor(options, scenario.IsHit))
                 {
-                    results[(scenario.Name, system)].Add(await MeasureAsync(bench, scenario, system, options.Seconds));
-                    if (scenario.IsComparedWithHot)
-                        results[(HotAfter(scenario), system)].Add(await MeasureAsync(bench, Scenario.OneHot, system, options.Seconds));
+                    var own = (scenario.Name, scenario);
+                    foreach (var (name, work) in scenario.IsComparedWithHot ? InTurns(round, own, (HotBeside(scenario), Scenario.OneHot)) : [own])
+                        results[(name, system)].Add(await MeasureAsync(bench, work, system, options.Seconds));
                 }
         return results;
     }
@@ -105,12 +109,12 @@ internal static class LatencyRun
     {
         var systems = LoadRun.SystemsFor(options, isHit: true).ToArray();
         var reference = Report.ReferenceOf(options);
-        var peaks = results.GetValueOrDefault(("hit", reference)) ?? [await bench.MeasureAsync(reference, Scenario.HotRequests, new Pace(For: options.Seconds))];
+        var peaks = results.GetValueOrDefault(("hit", reference)) ?? [await bench.MeasureAsync(reference, Scenario.OneHot.Requests(0), new Pace(For: options.Seconds))];
         var peak = Report.Median(peaks.Select(m => m.PerSecond));
         var rows = Shares.SelectMany(share => systems.Select(system => new Row(share, system, share * peak, []))).ToList();
         for (var round = 0; round < options.Rounds; round++)
             foreach (var row in rows)
-                row.Rounds.Add(await bench.MeasureAsync(row.System, Scenario.HotRequests, new Pace(For: options.Seconds, PerSecond: row.PerSecond)));
+                row.Rounds.Add(await bench.MeasureAsync(row.System, Scenario.OneHot.Requests(0), new Pace(For: options.Seconds, PerSecond: row.PerSecond)));
         return rows;
     }
 }

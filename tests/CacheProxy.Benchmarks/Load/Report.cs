@@ -92,7 +92,7 @@ internal sealed class Report(LoadOptions options, Systems systems)
     public void Fill(int objects, List<FillRun.Row> rows)
     {
         Section(string.Create(CultureInfo.InvariantCulture, $"{objects:#,0} objects of 1 KB in a fresh server. Hot and zipf 0.9 over all of them: requests per second of server CPU. Churn: a minute of 20,000 requests a second, half of them for something new."));
-        Header(["system", "filled per second", "bytes per object", "hot", "zipf", "zipf / hot", "churn p99", "churn p99.9", "churn longest", "longest GC pause before", "in the churn", "in it, until the collecting thread had a core again"]);
+        Header(["system", "filled per second", "bytes per object", "hot", "zipf", "zipf / hot", "churn p99", "churn p99.9", "churn longest", "longest GC pause before (until its thread was back)", "in the churn"]);
         foreach (var row in rows)
         {
             var (hot, zipf) = (Median(row.Hot.Select(m => m.PerCpuSecond)), Median(row.Zipf.Select(m => m.PerCpuSecond)));
@@ -101,7 +101,7 @@ internal sealed class Report(LoadOptions options, Systems systems)
                 Wrong(isHit: true, row.Zipf) ?? Text(Median(ratios)),
                 row.Churn.Result.Failures > 0 ? Wrong(isHit: false, [row.Churn])! : Milliseconds([row.Churn.Result.Latency.Percentile(0.99)]),
                 Milliseconds([row.Churn.Result.Latency.Percentile(0.999)]), Milliseconds([row.Churn.Result.Latency.Max]),
-                .. new[] { row.Pauses?.Before, row.Pauses?.InChurn, row.Pauses?.InChurnAndBack }.Select(pause => pause is { } time ? Milliseconds([time]) : "")]);
+                .. new[] { row.LongestPauseBefore, row.LongestPause }.Select(pause => pause is null ? "" : string.Create(CultureInfo.InvariantCulture, $"{pause.Stopped.TotalMilliseconds:0.0} ({pause.UntilBack.TotalMilliseconds:0.0}) ms"))]);
         }
     }
 
@@ -120,15 +120,19 @@ internal sealed class Report(LoadOptions options, Systems systems)
     /// <summary>A row in which each system stands against itself.</summary>
     private void ComparedWithHot(Scenario scenario, Dictionary<(string Scenario, string System), List<Measurement>> results)
     {
-        var cells = new List<string> { $"{scenario.Name}: times the system's own hot URL right after" };
+        var cells = new List<string> { $"{scenario.Name}: times the system's own hot URL beside it" };
         foreach (var system in options.Systems)
         {
-            double[] ratios = results.TryGetValue((scenario.Name, system), out var rounds)
-                ? [.. rounds.Zip(results[(LoadRun.HotAfter(scenario), system)], (one, hot) => one.PerCpuSecond / hot.PerCpuSecond).Order()]
-                : [];
-            cells.Add(ratios.Length == 0 ? "" : $"{Text(Median(ratios))} ({Text(ratios[0])} - {Text(ratios[^1])})");
-            if (ratios.Length > 0)
-                Console.WriteLine($"      {system,-12} {cells[^1]} times its own hot URL right after");
+            if (!results.TryGetValue((scenario.Name, system), out var rounds))
+            {
+                cells.Add("");
+                continue;
+            }
+
+            var hot = results[(LoadRun.HotBeside(scenario), system)];
+            double[] ratios = [.. rounds.Zip(hot, (one, other) => one.PerCpuSecond / other.PerCpuSecond).Order()];
+            cells.Add(Wrong(isHit: true, rounds) ?? Wrong(isHit: true, hot) ?? $"{Text(Median(ratios))} ({Text(ratios[0])} - {Text(ratios[^1])})");
+            Console.WriteLine($"      {system,-12} {cells[^1]} times its own hot URL beside it");
         }
         Row(cells);
     }

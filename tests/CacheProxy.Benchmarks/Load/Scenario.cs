@@ -9,7 +9,7 @@ namespace CacheProxy.Benchmarks.Load;
 /// request must reach the origin.
 /// </param>
 /// <param name="Fill">What to ask for beforehand, so that it is stored; how many.</param>
-/// <param name="IsComparedWithHot">Whether each system is also compared with itself: it does the hot URL right after.</param>
+/// <param name="IsComparedWithHot">Whether each system is also compared with itself: it does the hot URL beside it.</param>
 internal sealed record Scenario(string Name, string About, Func<int, Requests> Requests, bool IsHit, (Requests Requests, int Count)? Fill = null, bool IsComparedWithHot = false)
 {
     private const int Keys = 10_000;
@@ -37,9 +37,6 @@ internal sealed record Scenario(string Name, string About, Func<int, Requests> R
         new("get", "1,000 URLs of 1 KB, no-store, passed through", _ => new([Keyed("p", "/passed/")], [.. Enumerable.Range(0, 1000)]), IsHit: false),
         new("post", "1 KB up, 1 KB down, passed through", _ => new([RequestTemplate.Of("POST", "/passed", Small, body: new string('y', 1024))]), IsHit: false),
     ];
-
-    /// <summary>The hot URL, for what compares with it.</summary>
-    public static Requests HotRequests => new([Hot]);
 
     /// <summary>A URL of 1 KB for each key.</summary>
     public static RequestTemplate Keyed(string name, string folder = "/cacheable/") =>

@@ -135,7 +135,7 @@ public sealed class FastHitFuzzTests
     private static string Answer(OriginRequest request) => request.Target.Split('?')[0] switch
     {
         "/short" => FastHitTests.Respond("short", "Cache-Control: max-age=3", "ETag: \"1\""),
-        "/varies" => FastHitTests.Respond("varies " + request["Accept-Encoding"], "Vary: Accept-Encoding"),
+        "/varies" => FastHitTests.Respond("varies " + request["Accept-Encoding"], "Vary: Accept-Encoding", $"ETag: \"{request["Accept-Encoding"]?.Length}\""),
         "/b" => FastHitTests.Respond(new string('b', 3000), "Cache-Control: max-age=60", "ETag: \"1\"", "Last-Modified: Mon, 05 Jan 2026 11:00:00 GMT"),
         "/none" => "HTTP/1.1 404 Not Found\r\nCache-Control: max-age=30\r\nDate: Mon, 05 Jan 2026 13:00:00 GMT\r\nContent-Length: 2\r\n\r\nno",
         _ => FastHitTests.Respond("of " + request.Target, "Cache-Control: max-age=50", "ETag: \"1\""),

@@ -203,6 +203,46 @@ public sealed class FastHitTests
         (proxy.Asked, origin.Requests.Count).ShouldBe((asked + 1, fetched));
     }
 
+    [Fact]
+    public async Task Variants_are_freshened_and_purged_each_for_itself()
+    {
+        await using var origin = ScriptedOrigin.Answering(r => r["If-None-Match"] is null
+            ? Respond($"{r.Number} for {r["Accept-Encoding"]}", "Vary: Accept-Encoding", $"ETag: \"{r["Accept-Encoding"]}\"", "Cache-Control: max-age=10")
+            : $"HTTP/1.1 304 Not Modified\r\nETag: {r["If-None-Match"]!.Split(',')[^1].Trim()}\r\nVary: Accept-Encoding\r\nDate: Mon, 05 Jan 2026 13:00:00 GMT\r\nCache-Control: max-age=10\r\n\r\n");
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, fastHits: true);
+        await using var client = await WarmAsync(proxy, "/warm");
+        await Ask(client, "/a", "Accept-Encoding: gzip");
+        proxy.Time.Advance(6 * Second);
+        await Ask(client, "/a", "Accept-Encoding: br");
+        proxy.Time.Advance(6 * Second);
+        var asked = proxy.Asked;
+        (await Ask(client, "/a", "Accept-Encoding: br"))["Cache-Status"].ShouldBe("CacheProxy; hit; ttl=4");
+        proxy.Asked.ShouldBe(asked);
+        (await Ask(client, "/a", "Accept-Encoding: gzip"))["Cache-Status"].ShouldStartWith("CacheProxy; fwd=stale");
+        proxy.Asked.ShouldBe(asked + 1);
+        (await Ask(client, "/a", "Accept-Encoding: gzip")).Body.ShouldEndWith("for gzip");
+        (await Ask(client, "/a", "Accept-Encoding: br", "If-None-Match: \"br\"")).Status.ShouldBe(304);
+        (await Ask(client, "/a", "Accept-Encoding: br", "If-None-Match: \"gzip\"")).Body.ShouldEndWith("for br");
+        proxy.Asked.ShouldBe(asked + 1);
+        await RawClient.AskAsync(proxy, "POST /a HTTP/1.1\r\nHost: site.example\r\nContent-Length: 0\r\n\r\n");
+        foreach (var coding in (string[])["gzip", "br"])
+            (await Ask(client, "/a", "Accept-Encoding: " + coding))["Cache-Status"].ShouldStartWith("CacheProxy; fwd=");
+    }
+
+    [Fact]
+    public async Task Large_body_in_the_content_coding_that_is_accepted_is_answered_without_the_pipeline()
+    {
+        await using var origin = ScriptedOrigin.Answering(r => Respond(new string(r["Accept-Encoding"] is null ? 'p' : 'g', 100_000), "Vary: Accept-Encoding"));
+        await using var proxy = await RunningProxy.StartAsync(origin.Address, fastHits: true);
+        await using var client = await WarmAsync(proxy, "/warm");
+        await Ask(client, "/a");
+        await Ask(client, "/a", "Accept-Encoding: gzip");
+        var asked = proxy.Asked;
+        (await Ask(client, "/a", "Accept-Encoding: gzip")).Body.ShouldBe(new string('g', 100_000));
+        (await Ask(client, "/a")).Body.ShouldBe(new string('p', 100_000));
+        proxy.Asked.ShouldBe(asked);
+    }
+
     /// <summary>In the order in which the pipeline asks: the newest first.</summary>
     [Fact]
     public async Task Variant_that_the_pipeline_would_ask_first_is_asked_first()

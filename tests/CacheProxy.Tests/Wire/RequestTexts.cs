@@ -12,7 +12,7 @@ internal static class RequestTexts
          "X-Forwarded-For: 10.1.2.3", "X-Forwarded-Proto: https", "Referer: http://site.example/", "Via: 1.1 x", "Sec-Fetch-Mode: cors", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"];
 
     private static readonly string[] Telling =
-        ["If-None-Match: \"1\"", "If-None-Match: *", "If-None-Match: W/\"1\"", "If-None-Match: \"2\", \"1\"", "If-None-Match: \"2\"", "If-None-Match: 1", "If-None-Match:", "If-None-Match: \"2\"\r\nIf-None-Match: \"1\"",
+        ["If-None-Match: \"1\"", "If-None-Match: \"4\"", "If-None-Match: *", "If-None-Match: W/\"1\"", "If-None-Match: \"2\", \"1\"", "If-None-Match: \"2\"", "If-None-Match: 1", "If-None-Match:", "If-None-Match: \"2\"\r\nIf-None-Match: \"1\"",
          "If-None-Match: \"1\"\r\nIf-Modified-Since: Mon, 05 Jan 2026 10:00:00 GMT", "If-None-Match: \"2\"\r\nIf-Modified-Since: Mon, 05 Jan 2026 13:00:00 GMT", "If-Modified-Since: Mon, 05 Jan 2026 13:00:00 GMT", "Range: bytes=0-1", "Range: bytes=1-", "Authorization: Basic eDp5", "X-Api-Key: k",
          "Cache-Control: only-if-cached", "X-Forwarded-Host: other.example", "X-Forwarded-For: a, b", "Content-Length: 0", "Host: site.example", "X-Other: 1", "TE: trailers", "Expect: 100-continue", "Upgrade: h2c",
          "Connection: upgrade", "Connection: upgrade\r\nUpgrade: websocket", "Connection: content-length\r\nContent-Length: 0", "Connection: cookie", "Connection: host", "Keep-Alive: timeout=5", "X_Forwarded_Proto: https"];
