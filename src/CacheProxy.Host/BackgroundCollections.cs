@@ -21,9 +21,16 @@ internal sealed class BackgroundCollections : IHostedService, IDisposable
     /// </summary>
     public const long Large = 16 << 20;
 
+    private readonly Precedence? _precedence;
     private readonly ITimer _timer;
 
-    public BackgroundCollections(TimeProvider time) => _timer = time.CreateTimer(_ => Collect(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    /// <param name="time">The clock.</param>
+    /// <param name="precedence">Has the collector's thread stand back; <c>null</c>: nobody does.</param>
+    public BackgroundCollections(TimeProvider time, Precedence? precedence = null)
+    {
+        _precedence = precedence;
+        _timer = time.CreateTimer(_ => Collect(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
 
     /// <summary>Whether this process has the collector that needs it.</summary>
     public static bool AreOfUse => Environment.Version.Major <= 10 && !GCSettings.IsServerGC && GCSettings.LatencyMode == GCLatencyMode.Interactive;
@@ -47,7 +54,7 @@ internal sealed class BackgroundCollections : IHostedService, IDisposable
         if (GC.GetTotalMemory(forceFullCollection: false) >= Large)
         {
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
-            Precedence.Apply(); // its thread may be new
+            _precedence?.ApplyToCollector(); // its thread may be new
         }
         _timer.Change(Interval, Timeout.InfiniteTimeSpan);
     }

@@ -9,9 +9,9 @@ namespace CacheProxy.Host;
 
 /// <summary>Who comes first where threads want the same core: the event loops, then all others, and last the one that collects all of the heap.</summary>
 /// <remarks>
-/// A collection ends with the waking of everybody it has stopped, by a thread that still holds what whoever needs new memory waits for. The system prefers who has
-/// slept: on a busy core those who were woken pushed that thread aside, in the middle of it, and one of them, mostly the collector's background thread, took a slice of
-/// five milliseconds before it came back. So all but the loops are told to push nobody aside (SCHED_BATCH, sched(7)). They need no rights for it.
+/// A collection ends with the waking of everybody it has stopped, by a thread that still holds what whoever needs new memory waits for: an event loop, mostly. The system
+/// prefers who has slept: on a busy core those who were woken pushed that loop aside, in the middle of it, and one of them, mostly the collector's background thread, took a
+/// slice of five milliseconds before it came back. So all but the loops are told to push nobody aside (SCHED_BATCH, sched(7)). They need no rights for it.
 /// </remarks>
 internal sealed partial class Precedence : IHostedService, IDisposable
 {
@@ -24,19 +24,20 @@ internal sealed partial class Precedence : IHostedService, IDisposable
     /// <summary>The collector's background thread, as the runtime calls it.</summary>
     public const string Collector = ".NET BGC";
 
+    /// <summary>SCHED_OTHER.</summary>
+    public const int Other = 0;
+
     /// <summary>SCHED_BATCH.</summary>
     public const int Batch = 3;
 
     /// <summary>More than the process has. On a core that another thread wants as well, three parts of ten are left: the collector comes to its end in time.</summary>
     public const int CollectorNiceness = 4;
 
-    private const int Other = 0; // SCHED_OTHER
     private const int Process = 0; // PRIO_PROCESS: on Linux a thread
     private const int Nicest = 19;
     private const int LongestName = 16; // with the line's end
 
-    private static readonly bool IsChosen = OperatingSystem.IsLinux() && sched_getscheduler(Environment.ProcessId) != Other;
-
+    private readonly bool _isChosen = OperatingSystem.IsLinux() && sched_getscheduler(Environment.ProcessId) != Other;
     private readonly ITimer _timer;
 
     public Precedence(TimeProvider time) => _timer = time.CreateTimer(_ => Tick(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -60,26 +61,25 @@ internal sealed partial class Precedence : IHostedService, IDisposable
 
     /// <summary>
     /// Has all threads of now stand back but the loops; where there are no loops, the collector's alone. Where it is not allowed they stay as they are, and so they do
-    /// where the process was started with a policy that somebody has chosen.
+    /// with a policy that somebody has chosen, for one of them or for the process.
     /// </summary>
-    public static void Apply()
+    public void Apply()
     {
-        if (!OperatingSystem.IsLinux() || IsChosen)
-            return;
-        try
-        {
-            var threads = Threads().ToList();
-            var hasLoops = threads.Exists(thread => IsLoop(thread.Name));
-            foreach (var (thread, name) in threads)
-                if (name == Collector)
-                    StandBack(thread);
-                else if (hasLoops)
-                    SetPolicy(thread, IsLoop(name) ? Other : Batch); // a thread begins with the policy of the one that has started it
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // no /proc, or no descriptor left
-        }
+        var threads = ThreadsToPlace();
+        var hasLoops = threads.Exists(thread => IsLoop(thread.Name));
+        foreach (var (thread, name) in threads)
+            if (name == Collector)
+                StandBack(thread);
+            else if (hasLoops)
+                SetPolicy(thread, IsLoop(name) ? Other : Batch); // a thread begins with the policy of the one that has started it
+    }
+
+    /// <summary>Has the collector's background thread stand back, if there is one.</summary>
+    public void ApplyToCollector()
+    {
+        foreach (var (thread, name) in ThreadsToPlace())
+            if (name == Collector)
+                StandBack(thread);
     }
 
     /// <summary>The threads of the process, by their numbers in the system.</summary>
@@ -88,6 +88,21 @@ internal sealed partial class Precedence : IHostedService, IDisposable
         foreach (var thread in Directory.EnumerateDirectories("/proc/self/task"))
             if (NameOf(thread) is { } name)
                 yield return (int.Parse(Path.GetFileName(thread), CultureInfo.InvariantCulture), name);
+    }
+
+    private List<(int Thread, string Name)> ThreadsToPlace()
+    {
+        if (!OperatingSystem.IsLinux() || _isChosen)
+            return [];
+        try
+        {
+            var threads = Threads().ToList();
+            return threads.Exists(thread => thread.Thread == Environment.ProcessId) ? threads : []; // else they are numbers of another namespace
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return []; // no /proc, or no descriptor left
+        }
     }
 
     private void Tick()
@@ -104,10 +119,11 @@ internal sealed partial class Precedence : IHostedService, IDisposable
         _ = setpriority(Process, collector, Math.Min(getpriority(Process, Environment.ProcessId) + CollectorNiceness, Nicest));
     }
 
-    private static void SetPolicy(int thread, int policy)
+    internal static void SetPolicy(int thread, int policy)
     {
         var priority = 0;
-        if (sched_getscheduler(thread) != policy)
+        var current = sched_getscheduler(thread);
+        if (current is Other or Batch && current != policy)
             _ = sched_setscheduler(thread, policy, ref priority);
     }
 

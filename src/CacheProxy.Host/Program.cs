@@ -26,8 +26,8 @@ try
     builder.Services.AddHostedService<AdminServer>();
     if (BackgroundCollections.AreOfUse)
         builder.Services.AddHostedService<BackgroundCollections>();
-    if (service.InlineSockets && Precedence.IsOfUse)
-        builder.Services.AddHostedService<Precedence>();
+    if (service.EventLoopsFirst && Precedence.IsOfUse)
+        builder.Services.AddSingleton<Precedence>().AddHostedService(services => services.GetRequiredService<Precedence>());
     Telemetry.AddTo(builder.Services);
     configuration.AddOptions(builder.Services);
     builder.Services.AddHttpCache();

@@ -15,6 +15,12 @@ internal sealed record ServiceOptions
     public bool InlineSockets { get; set; } = true;
 
     /// <summary>
+    /// Whether the event loops come before all other threads of the process where they want the same core, and the one that collects all of the heap last (Linux;
+    /// docs/performance.md). Default <c>true</c>. <c>false</c>: the system is told nothing, for where it kills who calls sched_setscheduler(2).
+    /// </summary>
+    public bool EventLoopsFirst { get; set; } = true;
+
+    /// <summary>
     /// Whether plain hits are answered on the connection, below HTTP (docs/hits.md). Default <c>true</c>. With <see cref="AccessLog"/> or OTLP every request
     /// goes the long way all the same, for it is to be seen.
     /// </summary>
@@ -53,6 +59,8 @@ internal sealed record ServiceOptions
     {
         if (InlineSockets != changed.InlineSockets)
             yield return nameof(InlineSockets);
+        if (EventLoopsFirst != changed.EventLoopsFirst)
+            yield return nameof(EventLoopsFirst);
         if (FastHits != changed.FastHits)
             yield return nameof(FastHits);
         if (AccessLog != changed.AccessLog)

@@ -10,7 +10,8 @@ public class BackgroundCollectionsTests
     public async Task Large_heap_is_collected_in_the_background_each_interval_by_a_thread_that_stands_back()
     {
         var time = new ManualTime();
-        using var collections = new BackgroundCollections(time);
+        using var precedence = new Precedence(time);
+        using var collections = new BackgroundCollections(time, precedence);
         await collections.StartAsync(TestContext.Current.CancellationToken);
         var heap = new byte[64][];
         for (var i = 0; i < heap.Length; i++)

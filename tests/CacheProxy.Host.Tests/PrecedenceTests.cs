@@ -10,8 +10,6 @@ public class PrecedenceTests
     /// <summary>Of a stat file, after the name in parentheses (proc_pid_stat(5)).</summary>
     private const int NicenessAt = 16, PolicyAt = 38;
 
-    private const int Other = 0;
-
     [Fact]
     public async Task All_but_the_event_loops_push_nobody_aside()
     {
@@ -19,37 +17,44 @@ public class PrecedenceTests
             return;
         using var ended = new ManualResetEventSlim();
         using var goOn = new ManualResetEventSlim();
-        var worker = new Thread(ended.Wait) { Name = "a worker" };
-        var later = new Thread(ended.Wait) { Name = "came later" };
-        var loop = new Thread(Lead) { Name = $"{Precedence.Loop} 1" };
+        var (worker, later) = (Waiting("a worker", ended), Waiting("came later", ended));
+        var (loop, late) = (new Thread(Lead) { Name = $"{Precedence.Loop} 1", IsBackground = true }, Waiting($"{Precedence.Loop} 2", ended));
+        var starter = new Thread(() => late.Start()) { Name = "starts a loop", IsBackground = true };
         worker.Start();
         loop.Start();
-        var (loopThread, workerThread) = (Numbered(loop.Name), Numbered(worker.Name));
+        try
+        {
+            var (loopThread, workerThread) = (Numbered(loop.Name), Numbered(worker.Name!));
+            var time = new ManualTime();
+            using var precedence = new Precedence(time);
+            await precedence.StartAsync(TestContext.Current.CancellationToken);
+            time.Advance(Precedence.Interval);
+            PolicyOf(workerThread).ShouldBe(Precedence.Batch);
+            PolicyOf(loopThread).ShouldBe(Precedence.Other);
+            NicenessOf(workerThread).ShouldBe(NicenessOf(Environment.ProcessId));
 
-        var time = new ManualTime();
-        using var precedence = new Precedence(time);
-        await precedence.StartAsync(TestContext.Current.CancellationToken);
-        time.Advance(Precedence.Interval);
-        PolicyOf(workerThread).ShouldBe(Precedence.Batch);
-        PolicyOf(loopThread).ShouldBe(Other);
-        NicenessOf(workerThread).ShouldBe(NicenessOf(Environment.ProcessId));
-
-        goOn.Set();
-        var laterThread = Numbered(later.Name);
-        PolicyOf(laterThread).ShouldBe(Other); // as the loop that has started it
-        time.Advance(Precedence.Interval);
-        PolicyOf(laterThread).ShouldBe(Precedence.Batch);
-
-        var late = new Thread(ended.Wait) { Name = $"{Precedence.Loop} 2" };
-        var starter = new Thread(() => late.Start()) { Name = "starts a loop" };
-        starter.Start();
-        starter.Join();
-        var lateThread = Numbered(late.Name);
-        time.Advance(Precedence.Interval);
-        PolicyOf(lateThread).ShouldBe(Other);
-        await precedence.StopAsync(TestContext.Current.CancellationToken);
-        ended.Set();
-        Array.ForEach([worker, later, loop, late], thread => thread.Join());
+            goOn.Set();
+            var laterThread = Numbered(later.Name!);
+            PolicyOf(laterThread).ShouldBe(Precedence.Other); // as the loop that has started it
+            starter.Start();
+            var lateThread = Numbered(late.Name!);
+            time.Advance(Precedence.Interval);
+            PolicyOf(laterThread).ShouldBe(Precedence.Batch);
+            PolicyOf(lateThread).ShouldBe(Precedence.Other);
+            await precedence.StopAsync(TestContext.Current.CancellationToken);
+        }
+        finally
+        {
+            foreach (var (thread, name) in Precedence.Threads())
+                if (name != Precedence.Collector)
+                    Precedence.SetPolicy(thread, Precedence.Other); // processes that tests start have the policy of the thread that starts them
+            goOn.Set();
+            ended.Set();
+            foreach (var thread in (Thread[])[worker, loop, later])
+                thread.Join();
+            if (late.IsAlive)
+                late.Join();
+        }
 
         void Lead()
         {
@@ -58,6 +63,8 @@ public class PrecedenceTests
             ended.Wait();
         }
     }
+
+    private static Thread Waiting(string name, ManualResetEventSlim ended) => new(ended.Wait) { Name = name, IsBackground = true };
 
     internal static int PolicyOf(int thread) => Stat(thread, PolicyAt);
 

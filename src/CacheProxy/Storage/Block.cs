@@ -12,7 +12,7 @@ internal unsafe partial struct Block
     // Measured on glibc: the length is kept before the bytes, and all of it is a multiple of 16.
     private const int Header = 8, Granule = 16, Smallest = 32;
 
-    // What lies beyond, the processor foresees by itself.
+    // Of much more, what is waited for at its start is little.
     private const int CacheLine = 64, LongestPrefetch = 4 << 10;
 
     private static long _taken;
@@ -54,13 +54,14 @@ internal unsafe partial struct Block
     /// <summary>To be used by who holds it, and no longer.</summary>
     public readonly Span<byte> Bytes => new(_bytes, _length);
 
-    /// <summary>Tells the processor that the bytes will be copied, so that they come from memory while it does something else. Reads nothing, and needs no hold.</summary>
+    /// <summary>Tells the processor that the bytes will be copied, so that they come from memory while it does something else. Reads nothing, and needs no hold. Only x86 is told.</summary>
     public readonly void Prefetch()
     {
         if (!Sse.IsSupported)
             return;
-        for (var offset = 0; offset < Math.Min(_length, LongestPrefetch); offset += CacheLine)
-            Sse.Prefetch0(_bytes + offset);
+        var end = _bytes + Math.Min(_length, LongestPrefetch);
+        for (var line = (byte*)((nuint)_bytes & ~(nuint)(CacheLine - 1)); line < end; line += CacheLine)
+            Sse.Prefetch0(line);
     }
 
     /// <returns>Whether the caller holds it now; <c>false</c> when it is gone.</returns>

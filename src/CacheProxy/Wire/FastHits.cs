@@ -117,7 +117,8 @@ internal sealed class FastHits : IDisposable
             return 0;
         if (stored.Leave is not FastLeave leave || !_routes.IsCurrent(leave))
             return 0;
-        stored.Prefetch();
+        if (request.IfNoneMatch.IsEmpty)
+            stored.Prefetch();
         ref readonly var head = ref request.HasCookie ? ref WithCookie : ref Plain;
         var decision = _core.Decide(head, stored, now, leave.Settings, default);
         if (decision.Verb != ReuseVerb.Serve)

@@ -35,6 +35,7 @@ internal static class FillRun
     /// </param>
     internal sealed record Pause(TimeSpan Stopped, TimeSpan UntilBack)
     {
+        /// <summary>Each bound is the longest of its kind.</summary>
         public Pause OrLonger(Pause? other) => other is null ? this : new(Longer(Stopped, other.Stopped), Longer(UntilBack, other.UntilBack));
 
         private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
@@ -103,6 +104,8 @@ internal static class FillRun
         {
             if (e.Reason is GCSuspendEEReason.SuspendForGC or GCSuspendEEReason.SuspendForGCPrep)
                 collecting[e.ThreadID] = (e.TimeStamp.ToUniversalTime(), default);
+            else
+                collecting.Remove(e.ThreadID);
         };
         source.Clr.GCRestartEEStart += e =>
         {

@@ -98,7 +98,7 @@ internal sealed class Report(LoadOptions options, Systems systems)
             var (hot, zipf) = (Median(row.Hot.Select(m => m.PerCpuSecond)), Median(row.Zipf.Select(m => m.PerCpuSecond)));
             var ratios = row.Zipf.Zip(row.Hot, (one, other) => one.PerCpuSecond / other.PerCpuSecond);
             Row([row.System, Wrong(isHit: false, [row.Fill]) ?? Whole(row.Fill.PerSecond), Whole(row.BytesPerObject), Whole(hot), Whole(zipf),
-                Wrong(isHit: true, row.Zipf) ?? Text(Median(ratios)),
+                Wrong(isHit: true, row.Zipf) ?? Wrong(isHit: true, row.Hot) ?? Text(Median(ratios)),
                 row.Churn.Result.Failures > 0 ? Wrong(isHit: false, [row.Churn])! : Milliseconds([row.Churn.Result.Latency.Percentile(0.99)]),
                 Milliseconds([row.Churn.Result.Latency.Percentile(0.999)]), Milliseconds([row.Churn.Result.Latency.Max]),
                 .. new[] { row.LongestPauseBefore, row.LongestPause }.Select(pause => pause is null ? "" : string.Create(CultureInfo.InvariantCulture, $"{pause.Stopped.TotalMilliseconds:0.0} ({pause.UntilBack.TotalMilliseconds:0.0}) ms"))]);
