@@ -127,11 +127,8 @@ public sealed partial class OriginCache : HybridCache, IDisposable
     {
         (value, refresh) = (default!, null);
         var scope = CacheScope.Current;
-        if (!terms.ReadsLocal || scope is { Need: not null } || !_node.IsInTouch || !_local.TryGetValue(key, out Entry? entry)
-            || entry!.Check(_node) != MarkStrength.None)
-            return false;
         var now = _time.GetTimestamp();
-        if (now >= entry.FreshUntil || !TryGive(entry, out value))
+        if (FindLocal(key, terms, scope?.Need, now) is not { } entry || !TryGive(entry, out value))
             return false;
         if (now >= entry.RefreshAt && terms.MakesValue && TakeRefresh(entry))
             refresh = entry;
@@ -139,6 +136,13 @@ public sealed partial class OriginCache : HybridCache, IDisposable
         _metrics.Read(terms.Kind, "local");
         return true;
     }
+
+    /// <summary>The process's entry, if it may be read, is fresh, and no mark is on it.</summary>
+    private Entry? FindLocal(string key, in Terms terms, Position? need, long now) =>
+        terms.ReadsLocal && need is null && _node.IsInTouch && _local.TryGetValue(key, out Entry? entry) && now < entry!.FreshUntil
+            && entry.Check(_node) == MarkStrength.None
+            ? entry
+            : null;
 
     /// <summary>Steps 2 and 3, by oneself or by joining who is at it.</summary>
     private async ValueTask<T> ReadRestAsync<TState, T>(

@@ -54,7 +54,7 @@ internal sealed class FencedStore(CoherenceNode order) : IRemoteStore
                 return new(new RemoteFind(RemoteFindKind.Found, [there.Item], null, standing.Shared));
             if (lease is null)
                 return new(new RemoteFind(RemoteFindKind.Missing, [], null, standing.Shared));
-            if (_leases.ContainsKey(lease))
+            if (_leases.TryGetValue(lease, out var held) && order.Marks.Find("", [Tag.Of(lease)], held.Local) < MarkStrength.Invalid)
                 return new(new RemoteFind(RemoteFindKind.Held, [], null, standing.Shared));
             var token = new RemoteLease(lease, ++_token);
             _leases[lease] = (token, standing.Local);

@@ -23,6 +23,30 @@ public sealed class FlightTests
         held.Calls.ShouldBe(1);
     }
 
+    [Fact] // who has looked in vain, and comes to the table of flights when the flight has just landed
+    public async Task Caller_who_misses_both_the_entry_and_the_flight_asks_nobody_again()
+    {
+        const int Keys = 2000, Callers = 4;
+        using var test = new TestCache();
+        using var barrier = new Barrier(Callers);
+        var (calls, reads) = (new int[Keys], new Task<int>[Callers, Keys]);
+        void Call(object? caller)
+        {
+            for (var key = 0; key < Keys; key++)
+            {
+                barrier.SignalAndWait(Cancellation);
+                reads[(int)caller!, key] = test.Cache.GetOrCreateAsync(
+                    $"{key}", key, (key, _) => new ValueTask<int>(Interlocked.Increment(ref calls[key])), cancellationToken: Cancellation).AsTask();
+            }
+        }
+
+        await Task.WhenAll(Enumerable.Range(0, Callers).Select(
+            caller => Task.Factory.StartNew(Call, caller, Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default))).InTimeAsync("all calls");
+
+        (await Task.WhenAll(reads.Cast<Task<int>>()).InTimeAsync("all answers")).ShouldAllBe(value => value == 1);
+        calls.ShouldAllBe(count => count == 1);
+    }
+
     [Theory]
     [InlineData("key")]
     [InlineData("tag")]
@@ -40,6 +64,7 @@ public sealed class FlightTests
         old.Give("old");
 
         (await early).ShouldBe("old"); // it overlaps the write: either value is right
+        await Eventually.TrueAsync(() => remote.Leases == 0, "the old fill has ended, for which the next would wait");
         (await test.Cache.GetOrCreateAsync("a", _ => new ValueTask<string>("new"), tags: ["t"], cancellationToken: Cancellation)).ShouldBe("new");
         (await test.Cache.GetOrCreateAsync("a", _ => new ValueTask<string>("newer"), tags: ["t"], cancellationToken: Cancellation)).ShouldBe("new");
     }
