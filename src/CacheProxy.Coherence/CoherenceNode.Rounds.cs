@@ -233,7 +233,6 @@ public sealed partial class CoherenceNode
     {
         _place = place;
         Volatile.Write(ref _standing, new Standing(number, place.Position));
-        Volatile.Write(ref _applied, number);
     }
 
     /// <summary>What was sent is in the order. What has not come back (there is more to read, or a resync took its place) is applied here.</summary>

@@ -22,8 +22,7 @@ public sealed partial class CoherenceNode : IAsyncDisposable
     private readonly TimeSpan _staleness;
     private readonly TimeSpan _callTimeout;
     private readonly Lock _lock = new();
-    private Standing _standing;
-    private long _applied = 1;
+    private Standing _standing; // one field for both of its numbers: who has seen one of them has seen the other
 
     /// <summary>A node of its own, without others and without Redis.</summary>
     public CoherenceNode() : this(new InProcessOrder(), new CoherenceOptions(), TimeProvider.System, NullLogger.Instance)
@@ -82,7 +81,7 @@ public sealed partial class CoherenceNode : IAsyncDisposable
     public IRemoteStore? Store { get; private set; }
 
     /// <summary><see cref="Standing.Local"/> of now. Marks up to it are set.</summary>
-    public long Applied => Volatile.Read(ref _applied);
+    public long Applied => Standing.Local;
 
     /// <summary>Where this node stands.</summary>
     public Standing Standing => Volatile.Read(ref _standing);

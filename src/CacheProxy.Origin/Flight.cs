@@ -59,10 +59,13 @@ internal sealed class Flights
     /// <param name="id">The key, the type of the value, and the levels to use.</param>
     /// <param name="state">What the two functions need.</param>
     /// <param name="isInTime">Whether the caller may take what a flight brings.</param>
-    /// <param name="begin">Makes the flight; called under the lock.</param>
-    /// <returns>The flight, and whether the caller has begun it and has to run it.</returns>
-    public (Flight Flight, bool IsOwn) JoinOrBegin<TState>(
-        FlightId id, TState state, Func<Flight, TState, bool> isInTime, Func<TState, Flight> begin)
+    /// <param name="begin">
+    /// Makes the flight; called under the lock. <c>null</c> when the entry that the caller has looked at is no longer what is there: a flight keeps its
+    /// entry before it lands, so who finds neither has just missed both.
+    /// </param>
+    /// <returns>The flight, and whether the caller has begun it and has to run it; <c>null</c> when he is to look again.</returns>
+    public (Flight Flight, bool IsOwn)? JoinOrBegin<TState>(
+        FlightId id, TState state, Func<Flight, TState, bool> isInTime, Func<TState, Flight?> begin)
     {
         lock (_lock)
         {
@@ -72,6 +75,8 @@ internal sealed class Flights
                 return (flight, false);
             }
             flight = begin(state);
+            if (flight is null)
+                return null;
             flight.Join_NeedsLock();
             _flying[id] = flight;
             return (flight, true);

@@ -19,13 +19,6 @@ public sealed partial class OriginCache
             using var reads = CacheScope.Begin(); // what the factory reads is the entry's, and through it each caller's
             reads.Need = flight.Need;
             var key = id.Key;
-            if (!isRefresh && FindLocal(key, terms, flight.Need, flight.Began) is { } kept && TryGive<T>(kept, out _))
-            {
-                // A flight keeps its entry before it lands: who finds neither has missed both, and the second look finds what it left.
-                _metrics.Read(terms.Kind, "local");
-                LandUnkept(id, flight, kept);
-                return;
-            }
             var found = isRefresh ? null : await FindRemoteAsync(key, terms, flight);
             if (found is { Kind: RemoteFindKind.Found } && FromRemote<T>(key, found.Value, groups, terms, flight) is { } entry)
             {

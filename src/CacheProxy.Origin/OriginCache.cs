@@ -82,7 +82,7 @@ public sealed partial class OriginCache : HybridCache, IDisposable
         if (!TryReadLocal<T>(key, terms, out var value, out var refresh))
             return ReadRestAsync(key, (this, kind, id), Load, terms, FencesOf(kind, id), cancellation);
         if (refresh is not null)
-            BeginRefresh(key, (this, kind, id), Load, terms, FencesOf(kind, id), "early");
+            BeginRefresh(key, refresh, (this, kind, id), Load, terms, FencesOf(kind, id), "early");
         return new ValueTask<T>(value);
     }
 
@@ -92,7 +92,7 @@ public sealed partial class OriginCache : HybridCache, IDisposable
         var key = kind.KeyOf(id);
         if (!_node.IsInTouch || !_local.TryGetValue(key, out Entry? entry) || entry!.Check(_node) != MarkStrength.None || !TakeRefresh(entry))
             return false;
-        BeginRefresh(key, (this, kind, id), Load, Terms.Of(kind.Policy, kind.Name, HasRemote), FencesOf(kind, id), "hot");
+        BeginRefresh(key, entry, (this, kind, id), Load, Terms.Of(kind.Policy, kind.Name, HasRemote), FencesOf(kind, id), "hot");
         return true;
     }
 
@@ -114,7 +114,7 @@ public sealed partial class OriginCache : HybridCache, IDisposable
         if (!TryReadLocal<T>(key, terms, out var value, out var refresh))
             return ReadRestAsync(key, state, factory, terms, groups, cancellation);
         if (refresh is not null)
-            BeginRefresh(key, state, factory, terms, groups, "early");
+            BeginRefresh(key, refresh, state, factory, terms, groups, "early");
         return new ValueTask<T>(value);
     }
 
@@ -151,13 +151,28 @@ public sealed partial class OriginCache : HybridCache, IDisposable
         var scope = CacheScope.Current;
         var id = new FlightId(key, typeof(T), terms.Flags);
         var arrived = _node.Applied; // once: what began after that is new enough, however much is written meanwhile
+        Entry? useless = null; // an entry that was found but could not be given
         while (true)
         {
             cancellation.ThrowIfCancellationRequested();
-            var (flight, isOwn) = _flights.JoinOrBegin(
-                id, (Cache: this, Key: key, Groups: groups, Arrived: arrived, scope?.Need),
+            var boarding = _flights.JoinOrBegin(
+                id, (Cache: this, Key: key, Groups: groups, Arrived: arrived, scope?.Need, Terms: terms, Useless: useless),
                 static (flight, caller) => caller.Cache.IsInTime(flight, caller.Key, caller.Groups, caller.Arrived, caller.Need),
-                static caller => new Flight(caller.Cache._node.Standing, caller.Need, caller.Cache._time.GetTimestamp()));
+                static caller =>
+                {
+                    var now = caller.Cache._time.GetTimestamp();
+                    var isThere = caller.Cache.FindLocal(caller.Key, caller.Terms, caller.Need, now) is { } entry && entry != caller.Useless;
+                    return isThere ? null : new Flight(caller.Cache._node.Standing, caller.Need, now);
+                });
+            if (boarding is not var (flight, isOwn))
+            {
+                useless = FindLocal(key, terms, scope?.Need, _time.GetTimestamp());
+                if (!TryReadLocal<T>(key, terms, out var kept, out var refresh))
+                    continue;
+                if (refresh is not null)
+                    BeginRefresh(key, refresh, state, factory, terms, groups, "early");
+                return kept;
+            }
             if (isOwn)
                 _ = FlyAsync(flight, id, state, factory, terms, groups, isRefresh: false);
             Entry entry;
@@ -198,13 +213,17 @@ public sealed partial class OriginCache : HybridCache, IDisposable
     }
 
     private void BeginRefresh<TState, T>(
-        string key, TState state, Func<TState, CancellationToken, ValueTask<T>> factory, Terms terms, Group[] groups, string reason)
+        string key, Entry old, TState state, Func<TState, CancellationToken, ValueTask<T>> factory, Terms terms, Group[] groups, string reason)
     {
         var id = new FlightId(key, typeof(T), terms.Flags);
-        var (flight, isOwn) = _flights.JoinOrBegin(
-            id, _node, static (_, _) => true, node => new Flight(node.Standing, null, _time.GetTimestamp())); // one that flies already will do
-        if (!isOwn)
-            return;
+        var boarding = _flights.JoinOrBegin(
+            id, (Cache: this, Key: key, Old: old),
+            static (_, _) => true, // one that flies already will do
+            static caller => caller.Cache._local.TryGetValue(caller.Key, out var there) && there == caller.Old
+                ? new Flight(caller.Cache._node.Standing, null, caller.Cache._time.GetTimestamp())
+                : null);
+        if (boarding is not (var flight, true))
+            return; // somebody is at it, or was
         _metrics.Background(reason);
         using (ExecutionContext.SuppressFlow())
             _ = Task.Run(() => FlyAsync(flight, id, state, factory, terms, groups, isRefresh: true));

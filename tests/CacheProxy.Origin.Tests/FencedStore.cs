@@ -69,8 +69,12 @@ internal sealed class FencedStore(CoherenceNode order) : IRemoteStore
         lock (_lock)
         {
             Stores++;
-            if (lease is not null && (!_leases.Remove(lease.Name, out var held) || held.Lease != lease))
-                return new(false);
+            if (lease is not null)
+            {
+                if (!_leases.TryGetValue(lease.Name, out var held) || held.Lease != lease)
+                    return new(false);
+                _leases.Remove(lease.Name);
+            }
             return new(Put_NeedsLock(key, item, lifetime, mustHold: true));
         }
     }

@@ -26,17 +26,24 @@ public sealed class FlightTests
     [Fact] // who has looked in vain, and comes to the table of flights when the flight has just landed
     public async Task Caller_who_misses_both_the_entry_and_the_flight_asks_nobody_again()
     {
-        const int Keys = 2000, Callers = 4;
+        const int Keys = 8000, Callers = 4;
         using var test = new TestCache();
         using var barrier = new Barrier(Callers);
         var (calls, reads) = (new int[Keys], new Task<int>[Callers, Keys]);
         void Call(object? caller)
         {
-            for (var key = 0; key < Keys; key++)
+            try
             {
-                barrier.SignalAndWait(Cancellation);
-                reads[(int)caller!, key] = test.Cache.GetOrCreateAsync(
-                    $"{key}", key, (key, _) => new ValueTask<int>(Interlocked.Increment(ref calls[key])), cancellationToken: Cancellation).AsTask();
+                for (var key = 0; key < Keys; key++)
+                {
+                    barrier.SignalAndWait(Cancellation);
+                    reads[(int)caller!, key] = test.Cache.GetOrCreateAsync(
+                        $"{key}", key, (key, _) => new ValueTask<int>(Interlocked.Increment(ref calls[key])), cancellationToken: Cancellation).AsTask();
+                }
+            }
+            finally
+            {
+                barrier.RemoveParticipant(); // who fails does not keep the others
             }
         }
 
@@ -45,6 +52,15 @@ public sealed class FlightTests
 
         (await Task.WhenAll(reads.Cast<Task<int>>()).InTimeAsync("all answers")).ShouldAllBe(value => value == 1);
         calls.ShouldAllBe(count => count == 1);
+    }
+
+    [Fact]
+    public async Task Entry_that_cannot_be_given_as_the_type_asked_for_is_made_anew()
+    {
+        using var test = new TestCache();
+        (await test.Cache.GetOrCreateAsync("a", _ => new ValueTask<string>("text"), cancellationToken: Cancellation)).ShouldBe("text");
+        (await test.Cache.GetOrCreateAsync("a", _ => new ValueTask<int>(1), cancellationToken: Cancellation).AsTask().InTimeAsync("a number")).ShouldBe(1);
+        (await test.Cache.GetOrCreateAsync("a", _ => new ValueTask<int>(2), cancellationToken: Cancellation).AsTask().InTimeAsync("the same number")).ShouldBe(1);
     }
 
     [Theory]
