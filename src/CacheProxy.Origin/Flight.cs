@@ -60,10 +60,10 @@ internal sealed class Flights
     /// <param name="state">What the two functions need.</param>
     /// <param name="isInTime">Whether the caller may take what a flight brings.</param>
     /// <param name="begin">
-    /// Makes the flight; called under the lock. <c>null</c> when the entry that the caller has looked at is no longer what is there: a flight keeps its
-    /// entry before it lands, so who finds neither has just missed both.
+    /// Makes the flight; called under the lock. <c>null</c> when the entry is no longer the one that the caller has found, or not found: a flight keeps
+    /// its entry before it lands, so who finds neither has just missed both.
     /// </param>
-    /// <returns>The flight, and whether the caller has begun it and has to run it; <c>null</c> when he is to look again.</returns>
+    /// <returns>The flight, and whether the caller has begun it and has to run it; <c>null</c> when <paramref name="begin"/> made none.</returns>
     public (Flight Flight, bool IsOwn)? JoinOrBegin<TState>(
         FlightId id, TState state, Func<Flight, TState, bool> isInTime, Func<TState, Flight?> begin)
     {

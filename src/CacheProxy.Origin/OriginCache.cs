@@ -92,8 +92,7 @@ public sealed partial class OriginCache : HybridCache, IDisposable
         var key = kind.KeyOf(id);
         if (!_node.IsInTouch || !_local.TryGetValue(key, out Entry? entry) || entry!.Check(_node) != MarkStrength.None || !TakeRefresh(entry))
             return false;
-        BeginRefresh(key, entry, (this, kind, id), Load, Terms.Of(kind.Policy, kind.Name, HasRemote), FencesOf(kind, id), "hot");
-        return true;
+        return BeginRefresh(key, entry, (this, kind, id), Load, Terms.Of(kind.Policy, kind.Name, HasRemote), FencesOf(kind, id), "hot");
     }
 
     public void Dispose() => _local.Dispose();
@@ -212,7 +211,8 @@ public sealed partial class OriginCache : HybridCache, IDisposable
         return entry.TakeRefresh(now, now + Ticks(RetryAfter));
     }
 
-    private void BeginRefresh<TState, T>(
+    /// <summary>Whether it did: not where somebody is at it, or was since <paramref name="old"/> was found.</summary>
+    private bool BeginRefresh<TState, T>(
         string key, Entry old, TState state, Func<TState, CancellationToken, ValueTask<T>> factory, Terms terms, Group[] groups, string reason)
     {
         var id = new FlightId(key, typeof(T), terms.Flags);
@@ -223,10 +223,11 @@ public sealed partial class OriginCache : HybridCache, IDisposable
                 ? new Flight(caller.Cache._node.Standing, null, caller.Cache._time.GetTimestamp())
                 : null);
         if (boarding is not (var flight, true))
-            return; // somebody is at it, or was
-        _metrics.Background(reason);
+            return false;
         using (ExecutionContext.SuppressFlow())
             _ = Task.Run(() => FlyAsync(flight, id, state, factory, terms, groups, isRefresh: true));
+        _metrics.Background(reason);
+        return true;
     }
 
     /// <summary>The object an entry holds, or one of the caller's own, read from its bytes.</summary>
